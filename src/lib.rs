@@ -1,0 +1,7 @@
+//! dotage renders `.env` files from age-encrypted vaults through Jinja templates.
+
+#![forbid(unsafe_code)]
+
+pub mod dialect;
+pub mod problem;
+pub mod secret;

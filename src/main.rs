@@ -1,0 +1,2 @@
+//! The `dotage` command.
+fn main() {}
