@@ -5,3 +5,4 @@
 pub mod dialect;
 pub mod problem;
 pub mod secret;
+pub mod yaml;
