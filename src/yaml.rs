@@ -897,6 +897,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn what_a_vault_may_not_hold_is_refused_with_its_own_words_and_none_of_its_text() {
         let canary = "hunter2canary";
         for (text, line, name, why) in [
@@ -1048,7 +1049,7 @@ mod tests {
                 "A: 'x'\n  B: 'y'\n",
                 2,
                 None,
-                "a `:` that makes this a key where a key can't stand",
+                "a line whose indentation fits nothing above it",
             ),
         ] {
             let fault = refused(text);
