@@ -3,5 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod dialect;
+pub mod generate;
 pub mod problem;
 pub mod secret;
+pub mod template;
