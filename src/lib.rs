@@ -3,6 +3,9 @@
 #![forbid(unsafe_code)]
 
 pub mod dialect;
+pub mod generate;
+pub mod inventory;
 pub mod problem;
 pub mod secret;
+pub mod template;
 pub mod yaml;
