@@ -106,7 +106,10 @@ impl Dialect {
 }
 /// bare
 pub fn bare(value: &[u8]) -> bool {
-    value.iter().all(|b| b.is_ascii_alphanumeric() || b"_./:@%+,^=-".contains(b)) && !value.starts_with(b"=")
+    value
+        .iter()
+        .all(|b| b.is_ascii_alphanumeric() || b"_./:@%+,^=-".contains(b))
+        && !value.starts_with(b"=")
 }
 impl Dialect {
     /// name

@@ -58,11 +58,13 @@ pub fn random(bytes: usize, encoding: Encoding) -> Result<Secret, Failed> {
     let text = match encoding {
         Encoding::Base64 => STANDARD.encode(&*raw),
         Encoding::Base64Url => URL_SAFE_NO_PAD.encode(&*raw),
-        Encoding::Hex => raw.iter().fold(String::with_capacity(bytes * 2), |mut hex, byte| {
-            use fmt::Write as _;
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        }),
+        Encoding::Hex => raw
+            .iter()
+            .fold(String::with_capacity(bytes * 2), |mut hex, byte| {
+                use fmt::Write as _;
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            }),
     };
     Ok(Secret::new(text.into_bytes()))
 }
@@ -92,7 +94,10 @@ pub fn password(policy: Policy) -> Result<Secret, Failed> {
             password.push(pick(&alphabet)?);
         }
         let candidate = Secret::new(password);
-        if classes.iter().all(|class| candidate.expose().iter().any(|c| class.contains(c))) {
+        if classes
+            .iter()
+            .all(|class| candidate.expose().iter().any(|c| class.contains(c)))
+        {
             return Ok(candidate);
         }
     }
@@ -126,9 +131,24 @@ mod tests {
     #[test]
     fn the_bytes_asked_for_are_the_bytes_encoded() {
         for bytes in [1, 16, 32, 48] {
-            assert_eq!(STANDARD.decode(random(bytes, Encoding::Base64).unwrap().expose()).unwrap().len(), bytes);
-            assert_eq!(URL_SAFE_NO_PAD.decode(random(bytes, Encoding::Base64Url).unwrap().expose()).unwrap().len(), bytes);
-            assert_eq!(random(bytes, Encoding::Hex).unwrap().expose().len(), bytes * 2);
+            assert_eq!(
+                STANDARD
+                    .decode(random(bytes, Encoding::Base64).unwrap().expose())
+                    .unwrap()
+                    .len(),
+                bytes
+            );
+            assert_eq!(
+                URL_SAFE_NO_PAD
+                    .decode(random(bytes, Encoding::Base64Url).unwrap().expose())
+                    .unwrap()
+                    .len(),
+                bytes
+            );
+            assert_eq!(
+                random(bytes, Encoding::Hex).unwrap().expose().len(),
+                bytes * 2
+            );
         }
     }
 
@@ -143,12 +163,23 @@ mod tests {
 
     #[test]
     fn a_password_holds_every_class_and_each_character_is_as_likely() {
-        let policy = Policy { length: 24, upper: true, lower: true, digit: true, symbol: true };
+        let policy = Policy {
+            length: 24,
+            upper: true,
+            lower: true,
+            digit: true,
+            symbol: true,
+        };
         let mut count = [0u32; 256];
         for _ in 0..2_000 {
             let password = password(policy).unwrap();
             assert_eq!(password.expose().len(), 24);
-            for class in [&|c: &u8| c.is_ascii_uppercase(), &|c: &u8| c.is_ascii_lowercase(), &|c: &u8| c.is_ascii_digit(), &(|c: &u8| b"-_.".contains(c)) as &dyn Fn(&u8) -> bool] {
+            for class in [
+                &|c: &u8| c.is_ascii_uppercase(),
+                &|c: &u8| c.is_ascii_lowercase(),
+                &|c: &u8| c.is_ascii_digit(),
+                &(|c: &u8| b"-_.".contains(c)) as &dyn Fn(&u8) -> bool,
+            ] {
                 assert!(password.expose().iter().any(class));
             }
             for &c in password.expose() {
@@ -157,15 +188,32 @@ mod tests {
         }
         // 48,000 characters over 65: about 738 each; letters lose a little to the classes that must be there.
         for c in (b'a'..=b'z').chain(b'A'..=b'Z') {
-            assert!((500..900).contains(&count[usize::from(c)]), "{}: {}", char::from(c), count[usize::from(c)]);
+            assert!(
+                (500..900).contains(&count[usize::from(c)]),
+                "{}: {}",
+                char::from(c),
+                count[usize::from(c)]
+            );
         }
     }
 
     #[test]
     fn a_policy_that_cannot_be_kept_fails() {
-        let none = Policy { length: 24, upper: false, lower: false, digit: false, symbol: false };
+        let none = Policy {
+            length: 24,
+            upper: false,
+            lower: false,
+            digit: false,
+            symbol: false,
+        };
         assert!(password(none).is_err());
-        let short = Policy { length: 3, upper: true, lower: true, digit: true, symbol: true };
+        let short = Policy {
+            length: 3,
+            upper: true,
+            lower: true,
+            digit: true,
+            symbol: true,
+        };
         assert!(password(short).is_err());
     }
 }

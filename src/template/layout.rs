@@ -33,7 +33,10 @@ fn stand_in(hole: usize) -> String {
 /// # Errors
 /// A value that the dialect can't carry, or a hole where no value can stand.
 pub(super) fn fill(dialect: Dialect, skeleton: &str, holes: &[String]) -> Result<Filled, Fault> {
-    let mut filled = Filled { text: Vec::with_capacity(skeleton.len() * 2), reference: Vec::with_capacity(skeleton.len() * 2) };
+    let mut filled = Filled {
+        text: Vec::with_capacity(skeleton.len() * 2),
+        reference: Vec::with_capacity(skeleton.len() * 2),
+    };
     let mut seen = vec![false; holes.len()];
     for line in skeleton.split_inclusive('\n') {
         let pieces = pieces(line)?;
@@ -44,7 +47,9 @@ pub(super) fn fill(dialect: Dialect, skeleton: &str, holes: &[String]) -> Result
         }
         match pieces.as_slice() {
             [] | [Piece::Text(_)] => filled.literal(line),
-            _ if matches!(dialect, Dialect::Json | Dialect::Yaml) => filled.document(dialect, line, &pieces, holes)?,
+            _ if matches!(dialect, Dialect::Json | Dialect::Yaml) => {
+                filled.document(dialect, line, &pieces, holes)?
+            }
             _ => filled.assignment(dialect, &pieces, holes)?,
         }
     }
@@ -59,16 +64,31 @@ pub(super) fn fill(dialect: Dialect, skeleton: &str, holes: &[String]) -> Result
 ///
 /// # Errors
 /// Where they differ, a text that the consumer would not read, or a name that is assigned twice.
-pub(super) fn prove(dialect: Dialect, filled: &Filled, holes: &[String]) -> Result<Vec<String>, Fault> {
-    let meant = dialect.read(&filled.reference).map_err(|unreadable| filled.unreadable(&filled.reference, &unreadable, dialect))?;
-    let read = dialect.read(&filled.text).map_err(|unreadable| filled.unreadable(&filled.text, &unreadable, dialect))?;
+pub(super) fn prove(
+    dialect: Dialect,
+    filled: &Filled,
+    holes: &[String],
+) -> Result<Vec<String>, Fault> {
+    let meant = dialect
+        .read(&filled.reference)
+        .map_err(|unreadable| filled.unreadable(&filled.reference, &unreadable, dialect))?;
+    let read = dialect
+        .read(&filled.text)
+        .map_err(|unreadable| filled.unreadable(&filled.text, &unreadable, dialect))?;
     let differs = |name: Option<&str>, hole| Fault {
         rule: "read-back",
         message: match name {
-            Some(name) => format!("{} would read {name} differently from what the template says", dialect.name()),
-            None => format!("{} would read other names than the template says", dialect.name()),
+            Some(name) => format!(
+                "{} would read {name} differently from what the template says",
+                dialect.name()
+            ),
+            None => format!(
+                "{} would read other names than the template says",
+                dialect.name()
+            ),
         },
-        help: "write NAME={{ VALUE }} and nothing else on the line; dotage does the quoting".to_owned(),
+        help: "write NAME={{ VALUE }} and nothing else on the line; dotage does the quoting"
+            .to_owned(),
         hole,
     };
     let mut names = Vec::with_capacity(read.len());
@@ -78,7 +98,9 @@ pub(super) fn prove(dialect: Dialect, filled: &Filled, holes: &[String]) -> Resu
         let name = String::from_utf8_lossy(&name);
         let (value, hole) = restore(value, holes);
         match pairs.next() {
-            Some((read_name, read_value)) if *read_name == *name && **read_value == *value => names.push(name.into_owned()),
+            Some((read_name, read_value)) if *read_name == *name && **read_value == *value => {
+                names.push(name.into_owned())
+            }
             Some((read_name, _)) if *read_name == *name => return Err(differs(Some(&name), hole)),
             _ => return Err(differs(None, hole)),
         }
@@ -111,7 +133,12 @@ impl Filled {
     }
 
     /// A line of an environment file that has a hole.
-    fn assignment(&mut self, dialect: Dialect, pieces: &[Piece], holes: &[String]) -> Result<(), Fault> {
+    fn assignment(
+        &mut self,
+        dialect: Dialect,
+        pieces: &[Piece],
+        holes: &[String],
+    ) -> Result<(), Fault> {
         if let Some(Piece::Text(text)) = pieces.first()
             && text.trim_start().starts_with(['#', ';'])
         {
@@ -142,19 +169,30 @@ impl Filled {
                 }
             }
         }
-        let first_hole = rest.iter().find_map(|piece| if let Piece::Hole(hole) = piece { Some(*hole) } else { None });
+        let first_hole = rest.iter().find_map(|piece| {
+            if let Piece::Hole(hole) = piece {
+                Some(*hole)
+            } else {
+                None
+            }
+        });
         rest.retain(|piece| matches!(piece, Piece::Text(_)));
         rest.extend(pieces.map(|piece| match piece {
             Piece::Text(text) => Piece::Text(text),
             Piece::Hole(hole) => Piece::Hole(*hole),
         }));
-        let bare_name = name.trim_start().strip_prefix("export ").unwrap_or(name.trim_start());
+        let bare_name = name
+            .trim_start()
+            .strip_prefix("export ")
+            .unwrap_or(name.trim_start());
         if !found || crate::secret::Name::new(bare_name).is_none() {
             let hole = first_hole.or(rest.iter().find_map(hole_of));
             return Err(Fault {
                 rule: "misplaced-value",
                 message: "a value on a line that does not begin with NAME=".to_owned(),
-                help: "write NAME={{ VALUE }} on one line; a value of several lines is quoted for you".to_owned(),
+                help:
+                    "write NAME={{ VALUE }} on one line; a value of several lines is quoted for you"
+                        .to_owned(),
                 hole,
             });
         }
@@ -170,7 +208,9 @@ impl Filled {
             return Err(Fault {
                 rule: "mixed-value",
                 message: format!("text beside the value of {bare_name} that needs quoting with it"),
-                help: format!("let the expression hold all of it: {bare_name}={{{{ \"text\" ~ VALUE }}}}"),
+                help: format!(
+                    "let the expression hold all of it: {bare_name}={{{{ \"text\" ~ VALUE }}}}"
+                ),
                 hole: rest.iter().find_map(hole_of),
             });
         }
@@ -191,12 +231,20 @@ impl Filled {
         }
         let unwritable = |why: &dialect::Unwritable| Fault {
             rule: "unwritable",
-            message: format!("{} cannot carry the value of {bare_name}: {}", dialect.name(), why.why),
+            message: format!(
+                "{} cannot carry the value of {bare_name}: {}",
+                dialect.name(),
+                why.why
+            ),
             help: why.instead.to_owned(),
             hole,
         };
-        dialect.assign(&name, &value_text, &mut self.text).map_err(|why| unwritable(&why))?;
-        dialect.assign(&name_reference, &value_reference, &mut self.reference).map_err(|why| unwritable(&why))?;
+        dialect
+            .assign(&name, &value_text, &mut self.text)
+            .map_err(|why| unwritable(&why))?;
+        dialect
+            .assign(&name_reference, &value_reference, &mut self.reference)
+            .map_err(|why| unwritable(&why))?;
         if !newline {
             self.text.pop();
             self.reference.pop();
@@ -228,7 +276,13 @@ impl Filled {
 
     /// A line of a JSON or YAML document that has a hole: a scalar of its own is quoted; a part of a scalar that the
     /// template began has to be plain.
-    fn document(&mut self, dialect: Dialect, line: &str, pieces: &[Piece], holes: &[String]) -> Result<(), Fault> {
+    fn document(
+        &mut self,
+        dialect: Dialect,
+        line: &str,
+        pieces: &[Piece],
+        holes: &[String],
+    ) -> Result<(), Fault> {
         let comment = dialect == Dialect::Yaml && line.trim_start().starts_with('#');
         if comment {
             return self.comment(pieces, holes);
@@ -248,7 +302,9 @@ impl Filled {
             };
             let after = match pieces.get(index + 1) {
                 None => true,
-                Some(Piece::Text(text)) => text.starts_with([' ', '\t', ']', '}', ',', ':', '\n', '\r']),
+                Some(Piece::Text(text)) => {
+                    text.starts_with([' ', '\t', ']', '}', ',', ':', '\n', '\r'])
+                }
                 Some(Piece::Hole(_)) => false,
             };
             let value = value(holes, hole)?;
@@ -259,9 +315,17 @@ impl Filled {
                     help: why.instead.to_owned(),
                     hole: Some(hole),
                 };
-                self.text.extend(dialect.write(value.as_bytes()).map_err(|why| fault(&why))?);
-                self.reference.extend(dialect.write(stand_in(hole).as_bytes()).map_err(|why| fault(&why))?);
-            } else if value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
+                self.text
+                    .extend(dialect.write(value.as_bytes()).map_err(|why| fault(&why))?);
+                self.reference.extend(
+                    dialect
+                        .write(stand_in(hole).as_bytes())
+                        .map_err(|why| fault(&why))?,
+                );
+            } else if value
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            {
                 self.plain(hole, value);
             } else {
                 return Err(Fault {
@@ -277,11 +341,24 @@ impl Filled {
 
     fn unreadable(&self, text: &[u8], unreadable: &dialect::Unreadable, dialect: Dialect) -> Fault {
         // The line in the rendered text leads to a hole on it or before it; the hole leads to the template's line.
-        let upto: usize = text.split_inclusive(|&b| b == b'\n').take(unreadable.line).map(<[u8]>::len).sum();
-        let hole = if text.len() == self.reference.len() { last_stand_in(&self.reference[..upto.min(self.reference.len())]) } else { None };
+        let upto: usize = text
+            .split_inclusive(|&b| b == b'\n')
+            .take(unreadable.line)
+            .map(<[u8]>::len)
+            .sum();
+        let hole = if text.len() == self.reference.len() {
+            last_stand_in(&self.reference[..upto.min(self.reference.len())])
+        } else {
+            None
+        };
         Fault {
             rule: "unreadable",
-            message: format!("{} would not read line {} of the rendered text: {}", dialect.name(), unreadable.line, unreadable.why),
+            message: format!(
+                "{} would not read line {} of the rendered text: {}",
+                dialect.name(),
+                unreadable.line,
+                unreadable.why
+            ),
             help: "write NAME={{ VALUE }} on a line of its own; dotage does the quoting".to_owned(),
             hole,
         }
@@ -319,8 +396,14 @@ fn pieces(line: &str) -> Result<Vec<Piece<'_>>, Fault> {
         let close = digits.find(CLOSE).ok_or_else(broken)?;
         let mut number = 0usize;
         for c in digits[..close].chars() {
-            let digit = (c as u32).checked_sub(DIGIT_ZERO).filter(|digit| *digit < 16).ok_or_else(broken)?;
-            number = number.checked_mul(16).and_then(|number| number.checked_add(digit as usize)).ok_or_else(broken)?;
+            let digit = (c as u32)
+                .checked_sub(DIGIT_ZERO)
+                .filter(|digit| *digit < 16)
+                .ok_or_else(broken)?;
+            number = number
+                .checked_mul(16)
+                .and_then(|number| number.checked_add(digit as usize))
+                .ok_or_else(broken)?;
         }
         pieces.push(Piece::Hole(number));
         rest = &digits[close + CLOSE.len_utf8()..];
@@ -347,10 +430,15 @@ fn restore(text: &[u8], holes: &[String]) -> (Vec<u8>, Option<usize>) {
 }
 
 fn next_stand_in(text: &[u8]) -> Option<(usize, usize)> {
-    text.windows(16).enumerate().filter(|(_, word)| word.starts_with(b"Hole") && word.ends_with(b"eloH")).find_map(|(at, word)| {
-        let digits = std::str::from_utf8(&word[4..12]).ok()?;
-        usize::from_str_radix(digits, 16).ok().map(|hole| (at, hole))
-    })
+    text.windows(16)
+        .enumerate()
+        .filter(|(_, word)| word.starts_with(b"Hole") && word.ends_with(b"eloH"))
+        .find_map(|(at, word)| {
+            let digits = std::str::from_utf8(&word[4..12]).ok()?;
+            usize::from_str_radix(digits, 16)
+                .ok()
+                .map(|hole| (at, hole))
+        })
 }
 
 fn last_stand_in(text: &[u8]) -> Option<usize> {
