@@ -16,10 +16,10 @@ mod reader;
 
 use crate::generate::{Encoding, Policy};
 use crate::problem::{Place, Problem};
-use crate::secret::{Name, Secret, Secrets};
+use crate::secret::Name;
 use crate::yaml::{self, At};
 use regex_lite::Regex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -303,24 +303,15 @@ pub struct Bootstrap {
     pub reset: Option<String>,
 }
 
-/// A value made of others: texts and names in turn.
+/// A value made of others.
 #[derive(Clone, Debug)]
 pub struct Derive {
-    /// Where it stands.
+    /// Where the expression stands.
     pub at: At,
-    /// The parts, in order.
-    pub parts: Vec<Part>,
-    /// Whether the values are percent-encoded, as the parts of a URL have to be.
-    pub url: bool,
-}
-
-/// A part of a derived value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// A text, as it stands.
-    Text(String),
-    /// The value of a variable.
-    Name(Name),
+    /// The expression, as `template::derive` takes it.
+    pub expression: String,
+    /// The variables that it is made of.
+    pub names: BTreeSet<Name>,
 }
 
 /// How a value is replaced. Commands run in the project's folder.
@@ -433,56 +424,41 @@ impl Service {
     }
 }
 
-impl Derive {
-    /// The variables that the value is made of.
-    pub fn names(&self) -> impl Iterator<Item = &Name> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Name(name) => Some(name),
-            Part::Text(_) => None,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRESET: &str = include_str!("../templates/freeboard/dotage.yaml");
+
+    fn preset() -> Inventory {
+        Inventory::parse(Path::new("dotage.yaml"), PRESET).unwrap_or_else(|problems| {
+            let shown: Vec<String> = problems.iter().map(Problem::to_string).collect();
+            panic!("{}", shown.join("\n\n"));
         })
     }
 
-    /// The value, or the first name that `secrets` lacks. In a URL each byte of a value but RFC 3986's unreserved ones
-    /// (§2.3) is percent-encoded, so that it stays inside its part.
-    ///
-    /// # Errors
-    /// The missing name.
-    pub fn value(&self, secrets: &Secrets) -> Result<Secret, Name> {
-        const HEX: &[u8; 16] = b"0123456789ABCDEF";
-        // An upper bound: growing would leave a copy behind.
-        let mut size = 0;
-        for part in &self.parts {
-            size += match part {
-                Part::Text(text) => text.len(),
-                Part::Name(name) => {
-                    3 * secrets
-                        .get(name)
-                        .ok_or_else(|| name.clone())?
-                        .expose()
-                        .len()
-                }
-            };
+    #[test]
+    fn the_preset_holds_the_runbooks_table() {
+        let preset = preset();
+        for (name, used_by, class) in [
+            ("JWT_SECRET", &["api"][..], Some("user-auth")),
+            ("JWT_GATEWAY_SECRET", &["api", "gateway"], Some("gateway-trust")),
+            ("GATEWAY_SERVICE_TOKEN", &["api", "gateway"], Some("gateway-trust")),
+            ("CREDENTIAL_ENCRYPTION_KEY", &["api"], Some("encryption-key")),
+            ("ADMIN_PASSWORD", &["api"], Some("bootstrap")),
+            ("FREEBOARD_POSTGRES_URL", &["api"], Some("database")),
+            ("POSTGRES_USER", &["postgres", "api"], Some("database")),
+            ("POSTGRES_PASSWORD", &["postgres", "api"], Some("database")),
+            ("POSTGRES_DB", &["postgres", "api"], Some("database")),
+            ("CREATE_ADMIN", &["api"], None),
+            ("ADMIN_EMAIL", &["api"], None),
+        ] {
+            let variable = &preset.variables[name];
+            let users: Vec<&str> = variable.used_by.iter().map(|spot| spot.value.as_str()).collect();
+            assert_eq!(users, used_by, "{name}");
+            assert_eq!(variable.class.as_ref().map(|spot| spot.value.as_str()), class, "{name}");
+            assert!(!variable.purpose.is_empty(), "{name}");
         }
-        let mut value = Vec::with_capacity(size);
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => value.extend_from_slice(text.as_bytes()),
-                Part::Name(name) => {
-                    for &byte in secrets.get(name).map_or(&[][..], Secret::expose) {
-                        let unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-                        if self.url && !unreserved {
-                            value.extend([
-                                b'%',
-                                HEX[usize::from(byte >> 4)],
-                                HEX[usize::from(byte & 15)],
-                            ]);
-                        } else {
-                            value.push(byte);
-                        }
-                    }
-                }
-            }
-        }
-        Ok(Secret::new(value))
+        assert_eq!(preset.variables.len(), 11);
     }
 }

@@ -211,7 +211,7 @@ fn variables(reader: &mut Reader, inventory: &Inventory, declared: &Declared) {
             }
         }
         if let Some(derive) = &variable.derive {
-            for part in derive.names() {
+            for part in &derive.names {
                 known(
                     reader,
                     &declared.variables,
@@ -262,7 +262,8 @@ fn variables(reader: &mut Reader, inventory: &Inventory, declared: &Declared) {
                 variable
                     .derive
                     .as_ref()?
-                    .names()
+                    .names
+                    .iter()
                     .map(Name::as_str)
                     .collect(),
             ))

@@ -2,12 +2,13 @@
 
 use super::reader::{Field, Fields, Reader, Shape};
 use super::{
-    Bootstrap, Class, Compose, Contract, Derive, Exception, Format, Inventory, Origin, Part,
-    Profile, Required, Rotation, Service, Source, Spot, Target, UrlPart, Variable, check,
+    Bootstrap, Class, Compose, Contract, Derive, Exception, Format, Inventory, Origin, Profile,
+    Required, Rotation, Service, Source, Spot, Target, UrlPart, Variable, check,
 };
 use crate::generate::{Encoding, Policy};
 use crate::problem::Problem;
 use crate::secret::Name;
+use crate::template;
 use crate::yaml::{self, At, Key, Kind, Node};
 use regex_lite::Regex;
 use std::collections::BTreeMap;
@@ -413,8 +414,7 @@ fn variable<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Variable {
         encrypts_stored_data: reader
             .boolean(fields.take("encrypts_stored_data"))
             .unwrap_or(false),
-        derive: derive
-            .and_then(|spot| derived(reader, &spot, matches!(format.value, Format::Url { .. }))),
+        derive: derive.and_then(|spot| derived(reader, spot)),
         rotation: fields
             .take("rotation")
             .map(|field| rotation(reader, field.node)),
@@ -484,43 +484,33 @@ fn rotation<'t>(reader: &mut Reader<'t>, node: Node<'t>) -> Rotation {
     }
 }
 
-/// `{{ NAME }}` between texts. Nothing else of a template: a derived value is its parts and no judgement.
-fn derived(reader: &mut Reader, spot: &Spot<String>, url: bool) -> Option<Derive> {
-    let mut parts = Vec::new();
-    let mut rest = spot.value.as_str();
-    while let Some((text, after)) = rest.split_once("{{") {
-        let Some((name, after)) = after.split_once("}}") else {
-            reader.wrong(
-                "bad-value",
-                spot.at,
-                "`derive` opens a `{{` that nothing closes",
-                "write {{ NAME }}",
-            );
+/// The expression and the names in it; whether they are declared is for the check.
+fn derived(reader: &mut Reader, spot: Spot<String>) -> Option<Derive> {
+    let Spot { at, value } = spot;
+    let parts = match template::parts(&value) {
+        Ok(parts) => parts,
+        Err(why) => {
+            let message = format!("`derive` is no template: {why}");
+            reader.wrong("bad-value", at, message, "write names as {{ NAME }}");
             return None;
-        };
-        if !text.is_empty() {
-            parts.push(Part::Text(text.to_owned()));
         }
-        let Some(name) = Name::new(name.trim()) else {
-            let message = format!("`derive` takes names only, not `{}`", name.trim());
-            reader.wrong(
-                "bad-value",
-                spot.at,
-                message,
-                "write {{ NAME }}; its value is encoded as the format needs it",
-            );
-            return None;
-        };
-        parts.push(Part::Name(name));
-        rest = after;
+    };
+    if parts.is_empty() {
+        reader.wrong(
+            "bad-value",
+            at,
+            "`derive` names no variable",
+            "write names as {{ NAME }}, or use `defaults`",
+        );
     }
-    if !rest.is_empty() {
-        parts.push(Part::Text(rest.to_owned()));
-    }
+    let names = parts
+        .iter()
+        .filter_map(|part| reader.name(part, at))
+        .collect();
     Some(Derive {
-        at: spot.at,
-        parts,
-        url,
+        at,
+        expression: value,
+        names,
     })
 }
 
