@@ -442,9 +442,21 @@ mod tests {
         let preset = preset();
         for (name, used_by, class) in [
             ("JWT_SECRET", &["api"][..], Some("user-auth")),
-            ("JWT_GATEWAY_SECRET", &["api", "gateway"], Some("gateway-trust")),
-            ("GATEWAY_SERVICE_TOKEN", &["api", "gateway"], Some("gateway-trust")),
-            ("CREDENTIAL_ENCRYPTION_KEY", &["api"], Some("encryption-key")),
+            (
+                "JWT_GATEWAY_SECRET",
+                &["api", "gateway"],
+                Some("gateway-trust"),
+            ),
+            (
+                "GATEWAY_SERVICE_TOKEN",
+                &["api", "gateway"],
+                Some("gateway-trust"),
+            ),
+            (
+                "CREDENTIAL_ENCRYPTION_KEY",
+                &["api"],
+                Some("encryption-key"),
+            ),
             ("ADMIN_PASSWORD", &["api"], Some("bootstrap")),
             ("FREEBOARD_POSTGRES_URL", &["api"], Some("database")),
             ("POSTGRES_USER", &["postgres", "api"], Some("database")),
@@ -454,11 +466,95 @@ mod tests {
             ("ADMIN_EMAIL", &["api"], None),
         ] {
             let variable = &preset.variables[name];
-            let users: Vec<&str> = variable.used_by.iter().map(|spot| spot.value.as_str()).collect();
+            let users: Vec<&str> = variable
+                .used_by
+                .iter()
+                .map(|spot| spot.value.as_str())
+                .collect();
             assert_eq!(users, used_by, "{name}");
-            assert_eq!(variable.class.as_ref().map(|spot| spot.value.as_str()), class, "{name}");
+            assert_eq!(
+                variable.class.as_ref().map(|spot| spot.value.as_str()),
+                class,
+                "{name}"
+            );
             assert!(!variable.purpose.is_empty(), "{name}");
         }
         assert_eq!(preset.variables.len(), 11);
+    }
+
+    fn shown(problems: &[Problem]) -> String {
+        let shown: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{problem}\n"))
+            .collect();
+        shown.join("\n")
+    }
+
+    /// Each `tests/bad/inventory/NAME.yaml` has its whole message beside it in `NAME.txt`. With `DOTAGE_BLESS` set the
+    /// messages are written anew, for a person to read over.
+    #[test]
+    fn each_malformed_inventory_has_the_message_beside_it() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad/inventory");
+        let mut cases = 0;
+        let mut wrong = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let yaml = entry.unwrap().path();
+            if yaml.extension().is_none_or(|end| end != "yaml") {
+                continue;
+            }
+            cases += 1;
+            let text = std::fs::read_to_string(&yaml).unwrap();
+            let message = match Inventory::parse(Path::new("dotage.yaml"), &text) {
+                Ok(_) => "taken\n".to_owned(),
+                Err(problems) => shown(&problems),
+            };
+            let pinned = yaml.with_extension("txt");
+            if std::env::var_os("DOTAGE_BLESS").is_some() {
+                #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+                std::fs::write(&pinned, &message).unwrap();
+            }
+            if std::fs::read_to_string(&pinned).ok().as_ref() != Some(&message)
+                || message == "taken\n"
+            {
+                wrong.push(format!("{}\n{message}", yaml.display()));
+            }
+        }
+        assert!(cases >= 70, "{cases} cases");
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn the_schema_has_the_keys_that_the_parser_has() {
+        let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+        let definitions = schema["$defs"].as_object().unwrap();
+        let keys = |definition: &serde_json::Value| -> Option<BTreeSet<String>> {
+            Some(
+                definition
+                    .get("properties")?
+                    .as_object()?
+                    .keys()
+                    .cloned()
+                    .collect(),
+            )
+        };
+        for (what, known) in parse::SHAPES {
+            let definition = match *what {
+                "format" => &definitions["format"]["oneOf"][1],
+                _ => &definitions[*what],
+            };
+            assert_eq!(
+                keys(definition).unwrap(),
+                known.iter().map(|key| (*key).to_owned()).collect(),
+                "{what}"
+            );
+            assert_eq!(definition["additionalProperties"], false, "{what}");
+        }
+        let shapes: BTreeSet<&str> = parse::SHAPES.iter().map(|(what, _)| *what).collect();
+        for (name, definition) in definitions {
+            assert!(
+                keys(definition).is_none() || shapes.contains(name.as_str()),
+                "{name}"
+            );
+        }
     }
 }

@@ -5,6 +5,7 @@
 pub mod dialect;
 pub mod generate;
 pub mod inventory;
+pub mod preset;
 pub mod problem;
 pub mod secret;
 pub mod template;

@@ -554,6 +554,10 @@ fn format<'t>(reader: &mut Reader<'t>, field: Field<'t>) -> Option<Format> {
         return None;
     }
     let at = word.at;
+    let parameter_missing = |reader: &mut Reader, help: &str| {
+        let message = format!("the format `{}` without what it takes", word.text);
+        reader.wrong("missing-value", at, message, help);
+    };
     match word.text.as_ref() {
         "token" => token(reader, at, node),
         "key" => {

@@ -87,7 +87,7 @@ impl<'t> Reader<'t> {
 
     /// Notes that a key is missing which `fields` can't do without.
     pub(super) fn missing(&mut self, fields: &Fields, key: &'static str, help: &str) {
-        let message = format!("a {} without `{key}`", fields.shape.0);
+        let message = format!("{} without `{key}`", one(fields.shape.0));
         self.wrong("missing-key", fields.at, message, help);
     }
 
@@ -117,7 +117,7 @@ impl<'t> Reader<'t> {
                 plain: true,
             } if text.is_empty() => Vec::new(),
             _ => {
-                let message = format!("a {what} that is no mapping");
+                let message = format!("{} that is no mapping", one(what));
                 self.wrong(
                     "wrong-type",
                     node.at,
@@ -129,7 +129,7 @@ impl<'t> Reader<'t> {
         };
         for (key, _) in &entries {
             if !keys.contains(&key.text.as_ref()) {
-                let message = format!("`{}` is no key of a {what}", key.text);
+                let message = format!("`{}` is no key of {}", key.text, one(what));
                 let help = match nearest(&key.text, keys.iter().copied()) {
                     Some(near) => format!("write `{near}`"),
                     None => format!("it may have {}", keys.join(", ")),
@@ -160,19 +160,16 @@ impl<'t> Reader<'t> {
         let Some(Field { key, node }) = field else {
             return Vec::new();
         };
-        let Node { at, kind } = node;
-        match kind {
+        match node.kind {
             Kind::List(items) => items
                 .into_iter()
                 .filter_map(|node| self.text(Field { key, node }))
                 .collect(),
-            kind => self
-                .text(Field {
-                    key,
-                    node: Node { at, kind },
-                })
-                .into_iter()
-                .collect(),
+            Kind::Map(_) => {
+                self.wrong_type(&Field { key, node }, "a text or a list of texts");
+                Vec::new()
+            }
+            Kind::Scalar { .. } => self.text(Field { key, node }).into_iter().collect(),
         }
     }
 
@@ -333,6 +330,118 @@ impl<'t> Reader<'t> {
         }
         good
     }
+}
+
+/// A thing with its article.
+fn one(what: &str) -> String {
+    let article = if what.starts_with(['e', 'i']) { "an" } else { "a" };
+    format!("{article} {what}")
+}
+
+/// The word of `words` that is most like `text`, if one is like it at all.
+pub(super) fn nearest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let text = text.to_lowercase();
+    words
+        .filter_map(|word| {
+            let lower = word.to_lowercase();
+            let begun = text.len() >= 3 && lower.starts_with(&text);
+            let distance = strsim::damerau_levenshtein(&text, &lower);
+            (begun || distance * 3 <= lower.len()).then_some((distance, word))
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}
+
+fn duration(&mut self, field: Option<Field<'t>>) -> Option<Duration> {
+        self.parsed(field, "a number and one of s, m, h, d, w: 90d", duration)
+            .map(|spot| spot.value)
+    }
+
+    /// A day.
+    pub(super) fn date(&mut self, field: Option<Field<'t>>) -> Option<Date> {
+        self.parsed(field, "a day of the calendar: 2027-01-31", date)
+            .map(|spot| spot.value)
+    }
+
+    /// A file mode.
+    pub(super) fn mode(&mut self, field: Option<Field<'t>>) -> Option<u32> {
+        self.parsed(
+            field,
+            "three octal digits that the owner can read and not everybody can write: \"0600\"",
+            mode,
+        )
+        .map(|spot| spot.value)
+    }
+
+    /// A path inside the project.
+    pub(super) fn inside(&mut self, field: Option<Field<'t>>) -> Option<Spot<PathBuf>> {
+        self.parsed(
+            field,
+            "a path inside the project, relative to dotage.yaml, without `..`",
+            |text| {
+                let path = Path::new(text);
+                let inside = path
+                    .components()
+                    .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+                (inside && !text.is_empty()).then(|| path.to_owned())
+            },
+        )
+    }
+
+    /// A path.
+    pub(super) fn path(&mut self, field: Option<Field<'t>>) -> Option<Spot<PathBuf>> {
+        self.parsed(field, "a path", |text| {
+            (!text.is_empty()).then(|| PathBuf::from(text))
+        })
+    }
+
+    /// The name of a variable, at its place.
+    pub(super) fn name(&mut self, text: &str, at: At) -> Option<Name> {
+        let name = Name::new(text);
+        if name.is_none() {
+            let message = format!("`{text}` is no name of a variable");
+            self.wrong(
+                "bad-name",
+                at,
+                message,
+                "use letters, digits and `_`, and no digit first",
+            );
+        }
+        name
+    }
+
+    /// Names of variables.
+    pub(super) fn names(&mut self, field: Option<Field<'t>>) -> Vec<Spot<Name>> {
+        let texts = self.texts(field);
+        texts
+            .into_iter()
+            .filter_map(|Spot { at, value }| self.name(&value, at).map(|value| Spot { at, value }))
+            .collect()
+    }
+
+    /// The name of a profile, a service, a class, a bundle or a target: it may become a file's name.
+    pub(super) fn label(&mut self, text: &str, at: At, what: &str) -> bool {
+        let good = text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+        if !good {
+            let message = format!("`{text}` can't be the name of a {what}");
+            self.wrong(
+                "bad-name",
+                at,
+                message,
+                "use letters, digits, `-`, `_` and `.`, and a letter or digit first",
+            );
+        }
+        good
+    }
+}
+
+/// A thing with its article.
+fn one(what: &str) -> String {
+    let article = if what.starts_with(['e', 'i']) { "an" } else { "a" };
+    format!("{article} {what}")
 }
 
 /// The word of `words` that is most like `text`, if one is like it at all.
