@@ -334,7 +334,11 @@ impl<'t> Reader<'t> {
 
 /// A thing with its article.
 fn one(what: &str) -> String {
-    let article = if what.starts_with(['e', 'i']) { "an" } else { "a" };
+    let article = if what.starts_with(['e', 'i']) {
+        "an"
+    } else {
+        "a"
+    };
     format!("{article} {what}")
 }
 
@@ -348,112 +352,6 @@ pub(super) fn nearest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> O
             let distance = strsim::damerau_levenshtein(&text, &lower);
             (begun || distance * 3 <= lower.len()).then_some((distance, word))
         })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word)
-}
-
-fn duration(&mut self, field: Option<Field<'t>>) -> Option<Duration> {
-        self.parsed(field, "a number and one of s, m, h, d, w: 90d", duration)
-            .map(|spot| spot.value)
-    }
-
-    /// A day.
-    pub(super) fn date(&mut self, field: Option<Field<'t>>) -> Option<Date> {
-        self.parsed(field, "a day of the calendar: 2027-01-31", date)
-            .map(|spot| spot.value)
-    }
-
-    /// A file mode.
-    pub(super) fn mode(&mut self, field: Option<Field<'t>>) -> Option<u32> {
-        self.parsed(
-            field,
-            "three octal digits that the owner can read and not everybody can write: \"0600\"",
-            mode,
-        )
-        .map(|spot| spot.value)
-    }
-
-    /// A path inside the project.
-    pub(super) fn inside(&mut self, field: Option<Field<'t>>) -> Option<Spot<PathBuf>> {
-        self.parsed(
-            field,
-            "a path inside the project, relative to dotage.yaml, without `..`",
-            |text| {
-                let path = Path::new(text);
-                let inside = path
-                    .components()
-                    .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-                (inside && !text.is_empty()).then(|| path.to_owned())
-            },
-        )
-    }
-
-    /// A path.
-    pub(super) fn path(&mut self, field: Option<Field<'t>>) -> Option<Spot<PathBuf>> {
-        self.parsed(field, "a path", |text| {
-            (!text.is_empty()).then(|| PathBuf::from(text))
-        })
-    }
-
-    /// The name of a variable, at its place.
-    pub(super) fn name(&mut self, text: &str, at: At) -> Option<Name> {
-        let name = Name::new(text);
-        if name.is_none() {
-            let message = format!("`{text}` is no name of a variable");
-            self.wrong(
-                "bad-name",
-                at,
-                message,
-                "use letters, digits and `_`, and no digit first",
-            );
-        }
-        name
-    }
-
-    /// Names of variables.
-    pub(super) fn names(&mut self, field: Option<Field<'t>>) -> Vec<Spot<Name>> {
-        let texts = self.texts(field);
-        texts
-            .into_iter()
-            .filter_map(|Spot { at, value }| self.name(&value, at).map(|value| Spot { at, value }))
-            .collect()
-    }
-
-    /// The name of a profile, a service, a class, a bundle or a target: it may become a file's name.
-    pub(super) fn label(&mut self, text: &str, at: At, what: &str) -> bool {
-        let good = text.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-        if !good {
-            let message = format!("`{text}` can't be the name of a {what}");
-            self.wrong(
-                "bad-name",
-                at,
-                message,
-                "use letters, digits, `-`, `_` and `.`, and a letter or digit first",
-            );
-        }
-        good
-    }
-}
-
-/// A thing with its article.
-fn one(what: &str) -> String {
-    let article = if what.starts_with(['e', 'i']) { "an" } else { "a" };
-    format!("{article} {what}")
-}
-
-/// The word of `words` that is most like `text`, if one is like it at all.
-pub(super) fn nearest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
-    words
-        .map(|word| {
-            (
-                strsim::damerau_levenshtein(&text.to_lowercase(), &word.to_lowercase()),
-                word,
-            )
-        })
-        .filter(|(distance, word)| *distance <= 1 + word.len().min(text.len()) / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }
