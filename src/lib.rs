@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod dialect;
+pub mod file;
 pub mod problem;
 pub mod secret;
