@@ -325,7 +325,7 @@ fn compare_files(
 }
 
 fn folder_missing(path: &Path) -> bool {
-    matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
+    matches!(retry_on_intr(|| rustix::fs::lstat(path)), Err(Errno::NOENT))
 }
 
 /// Creates a folder with this mode and whichever of its parents are missing (0777 less the umask); tells whether it

@@ -1,5 +1,7 @@
 //! What `file` promises, against the real kernel: every mode, owner, link and ACL that a target can have.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use dotage::file::{self, Attributes, Change};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
@@ -54,8 +56,8 @@ fn around_writer(command: &[&str], path: &Path, variables: &[(&str, &str)]) -> S
     let this = std::env::current_exe().unwrap();
     tool(&["cp", this.to_str().unwrap(), binary.to_str().unwrap()]);
     let mut line: Vec<&str> = command.to_vec();
-    let test = "a_writer_process_writes_what_it_is_told_to";
-    line.extend([binary.to_str().unwrap(), "--exact", test, "--nocapture"]);
+    let only = "a_writer_process_writes_what_it_is_told_to";
+    line.extend([binary.to_str().unwrap(), "--exact", only, "--nocapture"]);
     let output = run(Command::new(line[0])
         .args(&line[1..])
         .env("WRITER_PATH", path)
