@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod dialect;
+pub mod file;
 pub mod problem;
 pub mod secret;
 pub mod yaml;
