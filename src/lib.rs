@@ -6,4 +6,5 @@ pub mod dialect;
 pub mod file;
 pub mod problem;
 pub mod secret;
+pub mod vault;
 pub mod yaml;

@@ -206,8 +206,10 @@ pub(super) fn open(
                 Some(key) => {
                     format!("ask one of its readers to type: dotage recipients add '{key}'")
                 }
-                None => "name the identity that belongs to one of its readers in DOTAGE_IDENTITY_FILE"
-                    .to_owned(),
+                None => {
+                    "name the identity that belongs to one of its readers in DOTAGE_IDENTITY_FILE"
+                        .to_owned()
+                }
             },
         )),
     }
@@ -267,9 +269,7 @@ pub(super) fn seal(
 /// What a file is that doesn't begin like an age file.
 fn no_age(path: &Path, file: &[u8]) -> Problem {
     let problem = |rule, message: &str, help: String| {
-        Problem::new(rule, message)
-            .at(Place::file(path))
-            .help(help)
+        Problem::new(rule, message).at(Place::file(path)).help(help)
     };
     let shown = path.display();
     if file.trim_ascii().is_empty() {
@@ -348,12 +348,13 @@ fn damaged(path: &Path, file: &[u8], error: &DecryptError) -> Problem {
         }
     }
     match error {
-        DecryptError::UnknownFormat => Problem::new(
-            "vault-version",
-            "is an age file of another version than v1",
-        )
-        .at(Place::file(path))
-        .help("see `age --version` where it was written; dotage reads age-encryption.org/v1"),
+        DecryptError::UnknownFormat => {
+            Problem::new("vault-version", "is an age file of another version than v1")
+                .at(Place::file(path))
+                .help(
+                    "see `age --version` where it was written; dotage reads age-encryption.org/v1",
+                )
+        }
         DecryptError::InvalidHeader => problem(
             "vault-altered",
             0,
@@ -364,12 +365,7 @@ fn damaged(path: &Path, file: &[u8], error: &DecryptError) -> Problem {
             0,
             "was altered: its age header fails authentication".to_owned(),
         ),
-        DecryptError::Io(error) if error.kind() == ErrorKind::FileTooLarge => Problem::new(
-            "too-large",
-            format!("its plaintext is larger than {} MiB", PLAINTEXT >> 20),
-        )
-        .at(Place::file(path))
-        .help("a vault is for secrets: keep large files elsewhere, encrypted to a key that is in the vault"),
+        DecryptError::Io(error) if error.kind() == ErrorKind::FileTooLarge => too_large(path),
         DecryptError::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
             problem("vault-truncated", 0, "is cut off".to_owned())
         }
@@ -379,6 +375,16 @@ fn damaged(path: &Path, file: &[u8], error: &DecryptError) -> Problem {
             "was altered or cut off: its content fails authentication".to_owned(),
         ),
     }
+}
+
+/// The problem of a bundle that holds more than it may.
+pub(super) fn too_large(path: &Path) -> Problem {
+    Problem::new(
+        "too-large",
+        format!("holds more than {} MiB", PLAINTEXT >> 20),
+    )
+    .at(Place::file(path))
+    .help("a vault is for secrets: keep a large file elsewhere, and the key to it in the vault")
 }
 
 /// The first line behind the armor's end that isn't blank.

@@ -193,7 +193,11 @@ impl Identities {
                     }
                 }
                 Key::LockedSsh { key, open } => {
-                    if !identity.public.as_deref().is_some_and(|key| header.has_ssh(key)) {
+                    if !identity
+                        .public
+                        .as_deref()
+                        .is_some_and(|key| header.has_ssh(key))
+                    {
                         Err(age::DecryptError::NoMatchingKeys)
                     } else {
                         match self.unlock_ssh(key, open, &identity.origin) {
@@ -221,7 +225,10 @@ impl Identities {
                 (Ok(opened), _) => return Some(Outcome::Opened(opened, identity.to_string())),
                 (Err(age::DecryptError::NoMatchingKeys), _) => tried.push(identity.to_string()),
                 (Err(error), Key::Plugin(key)) => {
-                    tried.push(format!("{identity}: {}", plugin_failed(key.plugin(), &error)));
+                    tried.push(format!(
+                        "{identity}: {}",
+                        plugin_failed(key.plugin(), &error)
+                    ));
                 }
                 (Err(error), _) => return Some(Outcome::Damaged(error)),
             }
@@ -258,12 +265,15 @@ impl Identities {
         let mut passphrase = age::scrypt::Identity::new(self.passphrase(origin)?);
         passphrase.set_max_work_factor(WORK);
         let text = bundle::decrypt(file, LIMIT, &passphrase).map_err(|error| match error {
-            age::DecryptError::ExcessiveWork { .. } => "its passphrase takes too much work to check",
+            age::DecryptError::ExcessiveWork { .. } => {
+                "its passphrase takes too much work to check"
+            }
             age::DecryptError::DecryptionFailed => "the passphrase is wrong",
             _ => "it is damaged",
         })?;
         let text = std::str::from_utf8(&text).map_err(|_| "no identity is in it")?;
-        let mut keys = lines(text, origin).map_err(|_| "it holds something else than identities")?;
+        let mut keys =
+            lines(text, origin).map_err(|_| "it holds something else than identities")?;
         keys.sort_by_key(Identity::cost);
         Ok(open.get_or_init(|| keys))
     }
@@ -455,7 +465,11 @@ fn ssh(text: &str, origin: &str) -> Result<Identity, Problem> {
         .flat_map(|line| line.trim().chars())
         .collect();
     let body = Zeroizing::new(body);
-    let bytes = Zeroizing::new(BASE64_STANDARD.decode(body.as_bytes()).map_err(|_| broken())?);
+    let bytes = Zeroizing::new(
+        BASE64_STANDARD
+            .decode(body.as_bytes())
+            .map_err(|_| broken())?,
+    );
     if bytes.windows(RSA.len()).any(|window| window == RSA) {
         return Err(wrong(
             "ssh-rsa keys are refused: decrypting with one leaks it through timing (RUSTSEC-2023-0071), with no fixed release",

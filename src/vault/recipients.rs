@@ -117,9 +117,11 @@ impl Recipients {
             readers.push(reader);
         }
         let Some(first) = readers.first() else {
-            return Err(Problem::new("no-recipients", "no recipient stands in this file")
-                .at(Place::file(path))
-                .help("add one public key a line: dotage recipients add age1…"));
+            return Err(
+                Problem::new("no-recipients", "no recipient stands in this file")
+                    .at(Place::file(path))
+                    .help("add one public key a line: dotage recipients add age1…"),
+            );
         };
         if let Some(other) = readers
             .iter()
@@ -226,9 +228,7 @@ impl Recipients {
         let text: String = lines
             .iter()
             .enumerate()
-            .filter(|(index, _)| {
-                *index + 1 != found.line && !(named && *index + 2 == found.line)
-            })
+            .filter(|(index, _)| *index + 1 != found.line && !(named && *index + 2 == found.line))
             .map(|(_, line)| *line)
             .collect();
         Recipients::parse(&text, &self.path)
@@ -310,12 +310,16 @@ fn reader(line: &str) -> Result<Reader, Wrong> {
     let kind = if let Ok(recipient) = line.parse() {
         Kind::X25519(recipient)
     } else if line.starts_with("age1tag1") {
-        Kind::Tag(line.parse().map_err(|_| {
-            wrong("an age1tag recipient with a typing error", "copy it again")
-        })?)
+        Kind::Tag(
+            line.parse()
+                .map_err(|_| wrong("an age1tag recipient with a typing error", "copy it again"))?,
+        )
     } else if line.starts_with("age1tagpq1") {
         Kind::TagPq(line.parse().map_err(|_| {
-            wrong("an age1tagpq recipient with a typing error", "copy it again")
+            wrong(
+                "an age1tagpq recipient with a typing error",
+                "copy it again",
+            )
         })?)
     } else if let Ok(recipient) = line.parse() {
         Kind::Plugin(recipient)
