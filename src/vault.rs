@@ -30,6 +30,8 @@ use zeroize::Zeroizing;
 
 /// The mode of a bundle that isn't there yet: ciphertext, which git hands to everyone anyway.
 const MODE: u32 = 0o644;
+/// The recipients file of the bundles that have none of their own.
+const SHARED: &str = ".age-recipients";
 /// The longest recipients file that is read.
 const RECIPIENTS: usize = 1 << 20;
 
@@ -124,12 +126,7 @@ impl Vault {
     /// `.age-recipients`.
     #[must_use]
     pub fn recipients_file(&self, bundle: &str) -> PathBuf {
-        let own = self.file(bundle).with_extension("age-recipients");
-        if fs::symlink_metadata(&own).is_ok() {
-            own
-        } else {
-            self.shared_recipients()
-        }
+        recipients_file(&self.file(bundle))
     }
 
     /// Who may read a bundle, by its recipients file.
@@ -228,7 +225,7 @@ impl Vault {
         let _lock = file::lock(&self.home())?;
         let target = match bundle {
             Some(bundle) => self.known(bundle)?.with_extension("age-recipients"),
-            None => self.shared_recipients(),
+            None => self.home().join(SHARED),
         };
         let old = match bundle {
             Some(bundle) => self.recipients(bundle)?,
@@ -239,7 +236,7 @@ impl Vault {
             Some(bundle) => vec![bundle.to_owned()],
             None => {
                 let mut all = self.bundles()?;
-                all.retain(|bundle| self.recipients_file(bundle) == target);
+                all.retain(|bundle| self.recipients_file(bundle).file_name() == target.file_name());
                 all
             }
         };
@@ -273,14 +270,6 @@ impl Vault {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
         }
-    }
-
-    fn shared_recipients(&self) -> PathBuf {
-        self.path
-            .parent()
-            .filter(|_| !self.folder)
-            .unwrap_or(&self.path)
-            .join(".age-recipients")
     }
 
     /// The file of a bundle, if it can be one's name.
@@ -516,9 +505,22 @@ fn read_recipients(path: &Path) -> Result<Recipients, Problem> {
     let text = std::str::from_utf8(&bytes).map_err(|_| {
         Problem::new("bad-recipient", "is not a text, as a recipients file is")
             .at(Place::file(path))
-            .help(format!("bring it back: git restore {}", path.display()))
+            .help(format!(
+                "bring it back: git restore {}",
+                bundle::typed(path)
+            ))
     })?;
     Recipients::parse(text, path)
+}
+
+/// The recipients file of a bundle's file.
+fn recipients_file(bundle: &Path) -> PathBuf {
+    let own = bundle.with_extension("age-recipients");
+    if fs::symlink_metadata(&own).is_ok() {
+        own
+    } else {
+        bundle.with_file_name(SHARED)
+    }
 }
 
 /// The name of the bundle in a file: its stem, if it can be typed without quotes.
@@ -535,7 +537,7 @@ fn bundle_name(path: &Path) -> Result<String, Problem> {
     }
     Err(Problem::new(
         "bundle-name",
-        "a bundle's name is letters, digits, `.`, `_` and `-`, and begins with none of the last two but `_`",
+        "is no name of a bundle: letters, digits, `.`, `_` and `-` make one",
     )
     .at(Place::file(path))
     .help("rename the file, or move it out of the vault"))
@@ -558,5 +560,8 @@ fn missing(path: &Path) -> Problem {
 fn unreadable(path: &Path) -> Problem {
     Problem::new("unreadable", "can't be read")
         .at(Place::file(path))
-        .help(format!("see who may: ls -ld {}", path.display()))
+        .help(format!("see who may: ls -ld {}", bundle::typed(path)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -181,8 +181,9 @@ pub(super) fn open(
         )
         .at(Place::file(path))
         .help(format!(
-            "encrypt it to recipients once: age -d {0} | age -a -R RECIPIENTS -o new.age, then mv new.age {0}",
-            path.display()
+            "encrypt it to its readers: age -d {0} | age -a -R {1} -o new.age && mv new.age {0}",
+            typed(path),
+            typed(&super::recipients_file(path)),
         )));
     }
     let problem = |message: String, help: String| {
@@ -271,7 +272,7 @@ fn no_age(path: &Path, file: &[u8]) -> Problem {
     let problem = |rule, message: &str, help: String| {
         Problem::new(rule, message).at(Place::file(path)).help(help)
     };
-    let shown = path.display();
+    let shown = typed(path);
     if file.trim_ascii().is_empty() {
         return problem(
             "vault-empty",
@@ -287,7 +288,8 @@ fn no_age(path: &Path, file: &[u8]) -> Problem {
             "vault-plaintext",
             "is plain text, where an encrypted bundle should be",
             format!(
-                "encrypt it (age -a -R RECIPIENTS -o new.age {shown}, then mv new.age {shown}); if it was ever committed, rotate what is in it"
+                "encrypt it: age -a -R {} -o new.age {shown} && mv new.age {shown}; if it was ever committed, rotate what is in it",
+                typed(&super::recipients_file(path)),
             ),
         );
     }
@@ -308,7 +310,7 @@ fn conflict(path: &Path, file: &[u8]) -> Option<Problem> {
             .at(Place::at(path, line + 1, 0))
             .help(format!(
                 "take one side (git checkout --ours {0}, or --theirs), then set again what the other side changed",
-                path.display()
+                typed(path)
             )),
     )
 }
@@ -319,7 +321,7 @@ fn damaged(path: &Path, file: &[u8], error: &DecryptError) -> Problem {
     let problem = |rule, line, message: String| {
         Problem::new(rule, message)
             .at(Place::at(path, line, 0))
-            .help(format!("bring it back: git restore {}", path.display()))
+            .help(format!("bring it back: git restore {}", typed(path)))
     };
     if armored {
         if let Some(problem) = conflict(path, file) {
@@ -355,7 +357,7 @@ fn damaged(path: &Path, file: &[u8], error: &DecryptError) -> Problem {
                     "see `age --version` where it was written; dotage reads age-encryption.org/v1",
                 )
         }
-        DecryptError::InvalidHeader => problem(
+        DecryptError::InvalidHeader | DecryptError::UnknownFormat => problem(
             "vault-altered",
             0,
             "was altered: its age header is malformed".to_owned(),
@@ -375,6 +377,16 @@ fn damaged(path: &Path, file: &[u8], error: &DecryptError) -> Problem {
             "was altered or cut off: its content fails authentication".to_owned(),
         ),
     }
+}
+
+/// Whether the file says that it is of the version that we read.
+fn v1(file: &[u8]) -> bool {
+    binary(file).is_ok_and(|binary| binary.starts_with(b"age-encryption.org/v1\n"))
+}
+
+/// A path as it is typed in a shell.
+pub(super) fn typed(path: &Path) -> String {
+    shell_words::quote(&path.to_string_lossy()).into_owned()
 }
 
 /// The problem of a bundle that holds more than it may.
