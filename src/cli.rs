@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::env::consts::{ARCH, OS};
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
@@ -61,6 +61,9 @@ pub struct Shell {
     /// Never ask for anything on the terminal: fail instead
     #[arg(long, global = true, env = "DOTAGE_NON_INTERACTIVE", value_parser = clap::builder::FalseyValueParser::new())]
     non_interactive: bool,
+    /// The identity of a demo, which leaves the user's own alone.
+    #[arg(skip)]
+    identity: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -136,7 +139,7 @@ pub fn main() -> ExitCode {
     let result = match cli.verb {
         Verb::Demo(args) => demo::run(&args, &shell),
         Verb::Init(args) => init::run(&args, &shell),
-        Verb::Keygen(args) => keygen::run(&args, &shell),
+        Verb::Keygen(args) => keygen::run(&args),
         Verb::Set(args) => set::run(&args, &shell),
         Verb::Get(args) => get::run(&args, &shell),
         Verb::List(args) => list::run(&args, &shell),
@@ -181,7 +184,17 @@ fn say(line: impl Display) {
 impl Shell {
     /// The identities that may open a vault, found where the user keeps them.
     fn identities(&self) -> Result<Identities, Problem> {
-        project::identities(ask::person(self.non_interactive))
+        project::identities(ask::person(self.non_interactive), self.identity.as_deref())
+    }
+
+    /// The same shell for a demo, with an identity of its own.
+    fn with_identity(&self, identity: &Path) -> Shell {
+        Shell {
+            directory: None,
+            verbose: self.verbose,
+            non_interactive: true,
+            identity: Some(identity.to_owned()),
+        }
     }
 
     /// The identities for a change. A bundle that isn't there yet can be begun by whoever has its recipients file.

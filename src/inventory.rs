@@ -20,6 +20,7 @@ use crate::secret::Name;
 use crate::yaml::{self, At};
 use regex_lite::Regex;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -277,6 +278,25 @@ pub enum Format {
     },
 }
 
+/// The word for it in an inventory, with its size: `token 48 bytes`.
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Format::Token { bytes, .. } => write!(f, "token {bytes} bytes"),
+            Format::Key { bytes, .. } => write!(f, "key {bytes} bytes"),
+            Format::Password { .. } => f.write_str("password"),
+            Format::Url { .. } => f.write_str("url"),
+            Format::Pem { .. } => f.write_str("pem"),
+            Format::Json => f.write_str("json"),
+            Format::Regex(_) => f.write_str("regex"),
+            Format::OneOf(texts) => f.write_str(&texts.join(" | ")),
+            Format::Integer { .. } => f.write_str("integer"),
+            Format::Boolean => f.write_str("boolean"),
+            Format::Text { .. } => f.write_str("text"),
+        }
+    }
+}
+
 /// A part that a URL must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UrlPart {
@@ -400,6 +420,16 @@ impl Inventory {
 }
 
 impl Variable {
+    /// Whether its format makes values and not only judges them.
+    #[must_use]
+    pub fn is_generated(&self) -> bool {
+        self.derive.is_none()
+            && matches!(
+                self.format.value,
+                Format::Token { .. } | Format::Key { .. } | Format::Password { .. }
+            )
+    }
+
     /// Whether `profile` needs a value, for `service` or (none) for anybody.
     #[must_use]
     pub fn is_required(&self, profile: &str, service: Option<&str>) -> bool {

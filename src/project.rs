@@ -14,9 +14,9 @@ mod render;
 pub use identity::{default_file, identities};
 pub use render::{Made, Recipe};
 
-use crate::dialect::Dialect;
-use crate::file::{self, Attributes};
-use crate::inventory::{Format, Inventory, Origin, Profile, Target, Variable};
+use crate::file;
+use crate::inventory::{Inventory, Profile, Target, Variable};
+use crate::template;
 use crate::problem::{Place, Problem};
 use crate::secret::{Name, Secret, Secrets};
 use crate::vault::{Identities, Opened, Vault};
@@ -184,7 +184,7 @@ impl Project {
             secrets.insert(name, value);
         }
         for name in wanted {
-            self.derive(name, &mut secrets);
+            self.derive(name, &mut secrets)?;
         }
         secrets.retain(|name, _| wanted.contains(name));
         Ok(Values { secrets, defaulted, opened_by })
@@ -204,7 +204,7 @@ impl Project {
     /// The names that a vault has to hold so that `name` has a value.
     fn parts(&self, name: &Name, stored: &mut BTreeSet<Name>) {
         match self.inventory.variables.get(name).map(|variable| &variable.derive) {
-            Some(Some(derive)) => derive.names().for_each(|part| self.parts(part, stored)),
+            Some(Some(derive)) => derive.names.iter().for_each(|part| self.parts(part, stored)),
             Some(None) => {
                 stored.insert(name.clone());
             }
@@ -213,14 +213,16 @@ impl Project {
     }
 
     /// Computes a derived value whose parts are all there; the inventory has no circles.
-    fn derive(&self, name: &Name, secrets: &mut Secrets) {
-        let Some(derive) = self.inventory.variables.get(name).and_then(|variable| variable.derive.as_ref()) else { return };
-        for part in derive.names() {
-            self.derive(part, secrets);
+    fn derive(&self, name: &Name, secrets: &mut Secrets) -> Result<(), Problem> {
+        let Some(derive) = self.inventory.variables.get(name).and_then(|variable| variable.derive.as_ref()) else { return Ok(()) };
+        for part in &derive.names {
+            self.derive(part, secrets)?;
         }
-        if let Ok(value) = derive.value(secrets) {
-            secrets.insert(name.clone(), value);
+        if derive.names.iter().all(|part| secrets.contains_key(part)) {
+            let place = self.inventory.place(derive.at);
+            secrets.insert(name.clone(), template::derive(name, &derive.expression, &place, secrets)?);
         }
+        Ok(())
     }
 
     /// Why a name that has no value needs one, and how to give it one.
@@ -229,7 +231,7 @@ impl Project {
         let Some(variable) = self.inventory.variables.get(name) else {
             return Problem::new("undeclared", format!("{name} is not declared"));
         };
-        let lacking: Vec<&Name> = variable.derive.iter().flat_map(|derive| derive.names()).collect();
+        let lacking: Vec<&Name> = variable.derive.iter().flat_map(|derive| &derive.names).collect();
         let problem = self.inventory.problem("missing", variable.at, format!("{name} has no value in profile {profile}"));
         match lacking.first() {
             Some(first) => problem.help(format!("it is made of {}: dotage set {first} --profile {profile}", lacking.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "))),

@@ -411,6 +411,73 @@ impl Template {
     }
 }
 
+/// The value of a `derive:` expression, each `{{ … }}` percent-encoded so that it stays one part of a URL (RFC 3986 §2.1;
+/// all but the unreserved characters).
+///
+/// # Errors
+/// A syntax error or an unknown name, with its place in `source` counted from the place of the expression.
+pub fn derive(
+    name: &Name,
+    source: &str,
+    place: &Place,
+    secrets: &Secrets,
+) -> Result<Secret, Problem> {
+    let fail = |error: &Error| {
+        let (rule, message, help) = words(error);
+        Problem::new(rule, format!("`derive` of {name}: {message}"))
+            .at(place.clone())
+            .help(help)
+    };
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_fuel(Some(FUEL / 100));
+    env.set_recursion_limit(RECURSION);
+    env.set_formatter(|out, _state, value| {
+        if value.is_safe() {
+            return Ok(out.write_str(value.as_str().unwrap_or_default())?);
+        }
+        for byte in bytes_of(value)? {
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    out.write_char(char::from(byte))?
+                }
+                _ => write!(out, "%{byte:02X}")?,
+            }
+        }
+        Ok(())
+    });
+    let template = env
+        .template_from_str(source)
+        .map_err(|error| fail(&error))?;
+    let mut scope = BTreeMap::new();
+    for asked in template.undeclared_variables(false) {
+        if let Some(secret) = secrets.get(asked.as_str()) {
+            scope.insert(asked, value_of(secret));
+        }
+    }
+    let text = template
+        .render(Value::from_iter(scope))
+        .map_err(|error| fail(&error))?;
+    Ok(Secret::new(text.into_bytes()))
+}
+
+/// The names that a `derive:` expression is made of.
+///
+/// # Errors
+/// A syntax error, in the engine's words about the expression.
+pub fn parts(source: &str) -> Result<BTreeSet<String>, String> {
+    let env = Environment::new();
+    let template = env
+        .template_from_str(source)
+        .map_err(|error| words(&error).1)?;
+    let functions: BTreeSet<&str> = env.globals().map(|(name, _)| name).collect();
+    Ok(template
+        .undeclared_variables(false)
+        .into_iter()
+        .filter(|name| !functions.contains(name.as_str()))
+        .collect())
+}
+
 /// What the formatter has seen: the values aside, and why it refused one.
 #[derive(Default)]
 struct Recorder {

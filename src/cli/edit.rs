@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         *held = after;
         Ok(())
     })?;
-    say(format!("{} {}", path.display(), if changed.bundles.is_empty() { "is unchanged" } else { "written" }));
+    say(format!("{} {}", path.display(), if changed.written.is_empty() { "is unchanged" } else { "written" }));
     Ok(Done::Well)
 }
 

@@ -31,6 +31,13 @@ pub(super) struct Args {
     dry_run: bool,
 }
 
+impl Args {
+    /// `--missing`, in every profile.
+    pub(super) fn missing() -> Self {
+        Args { names: Vec::new(), missing: true, profile: None, force: false, print: false, dry_run: false }
+    }
+}
+
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let project = Project::find()?;
     if args.print {
@@ -98,7 +105,7 @@ fn put(project: &Project, profile: &str, said: &Profile, names: &[&Name], args: 
     match (made.is_empty(), args.dry_run) {
         (true, _) => say(format!("nothing is missing in profile {profile}")),
         (false, true) => say(format!("would generate {} in profile {profile}", made.join(", "))),
-        (false, false) => say(format!("generated {} in profile {profile} ({})", made.join(", "), changed.bundles.iter().map(|bundle| vault.file(bundle).display().to_string()).collect::<Vec<_>>().join(", "))),
+        (false, false) => say(format!("generated {} in profile {profile} ({})", made.join(", "), changed.written.iter().map(|bundle| vault.file(bundle).display().to_string()).collect::<Vec<_>>().join(", "))),
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use crate::file;
 use crate::problem::{Place, Problem};
 use crate::vault;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 /// Make an identity: the key that opens vaults. What it prints is what age-keygen prints
 #[derive(clap::Args)]
@@ -15,7 +16,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Done, Failure> {
-    let (identity, public) = vault::keygen();
+    let (identity, public) = vault::keygen(SystemTime::now());
     match &args.output {
         None => print(identity.expose())?,
         Some(path) => {

@@ -27,6 +27,13 @@ pub(super) struct Args {
     json: bool,
 }
 
+impl Args {
+    /// The table of a profile.
+    pub(super) fn of(profile: &str) -> Self {
+        Args { profile: Some(profile.to_owned()), service: None, no_vault: false, format: Form::Table, json: false }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Form {
     /// Columns

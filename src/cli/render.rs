@@ -14,7 +14,7 @@ use std::path::PathBuf;
 const MAX_OLD: usize = 64 << 20;
 
 /// Render targets: each is made, read back by its consumer's rules, and only then put in place, mode 0600
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(super) struct Args {
     /// The targets, as dotage.yaml names them; none: all of them, or with --profile all of that profile
     #[arg(value_name = "TARGET")]
@@ -64,6 +64,13 @@ pub(super) struct Args {
     /// A JSON object a line for each target: {target, path, changed, change, mode, names}
     #[arg(long)]
     json: bool,
+}
+
+impl Args {
+    /// Every target.
+    pub(super) fn all() -> Self {
+        Args { all: true, ..Args::default() }
+    }
 }
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {

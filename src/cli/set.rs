@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         contents.bundle(&bundle)?.insert(name.clone(), value);
         Ok(())
     })?;
-    let what = if changed.bundles.is_empty() { "has this value already" } else { "set" };
+    let what = if changed.written.is_empty() { "has this value already" } else { "set" };
     say(format!("{name} {what} in {} (profile {profile})", path.display()));
     Ok(Done::Well)
 }

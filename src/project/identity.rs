@@ -24,12 +24,16 @@ pub fn default_file() -> Option<PathBuf> {
 /// `DOTAGE_IDENTITY` (an identity, or the path of a file with one, as a CI's file variable gives),
 /// `DOTAGE_IDENTITY_FILE` and `DOTAGE_IDENTITY_COMMAND` (its output) are used alone if any of them is set. Else the
 /// user's own file, sops' (`SOPS_AGE_KEY_FILE`, or `sops/age/keys.txt` in the configuration folder) and
-/// `~/.ssh/id_ed25519`, as many as there are.
+/// `~/.ssh/id_ed25519`, as many as there are. With `only`, that file and nothing else.
 ///
 /// # Errors
 /// No identity at all, with all the places looked at; one that can't be read or parsed; a command that fails.
-pub fn identities(person: Arc<dyn Person>) -> Result<Identities, Problem> {
+pub fn identities(person: Arc<dyn Person>, only: Option<&Path>) -> Result<Identities, Problem> {
     let mut identities = Identities::none(person);
+    if let Some(path) = only {
+        add_file(&mut identities, path, "the demo's identity")?;
+        return Ok(identities);
+    }
     let said = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty()).map(Zeroizing::new);
     let mut meant = false;
     if let Some(value) = said("DOTAGE_IDENTITY") {

@@ -4,9 +4,9 @@ use super::Project;
 use crate::dialect::Dialect;
 use crate::file::{self, Attributes, Change};
 use crate::inventory::{Origin, Target};
-use crate::problem::{Place, Problem};
+use crate::problem::Problem;
 use crate::secret::{Name, Secret};
-use crate::template::{Listed, Scope, Template};
+use crate::template::{self, Listed, Scope, Template};
 use crate::vault::Identities;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -194,9 +194,9 @@ impl Project {
 }
 
 impl Recipe {
-    /// The place of what it writes, for a problem.
+    /// The dialect of the file that it writes; none for a folder.
     #[must_use]
-    pub fn place(&self) -> Place {
-        Place::file(&self.to)
+    pub fn reads_as(&self) -> Option<Dialect> {
+        self.dialect.or_else(|| template::dialect_of(self.template.as_ref()?.file_name()?.to_str()?))
     }
 }
