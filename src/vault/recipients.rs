@@ -180,6 +180,14 @@ impl Recipients {
     /// # Errors
     /// When the key is no recipient, is one already, or can't stand beside the others.
     pub fn with(&self, key: &str, comment: Option<&str>) -> Result<Self, Problem> {
+        if key.trim().contains(['\n', '\r']) {
+            return Err(Problem::new(
+                "bad-recipient",
+                "this is not one recipient but several lines",
+            )
+            .at(Place::file(&self.path))
+            .help("add them one by one"));
+        }
         let new = reader(key.trim()).map_err(|wrong| {
             Problem::new(wrong.rule, wrong.message)
                 .at(Place::file(&self.path))
@@ -399,5 +407,210 @@ fn strength(reader: &Reader) -> &'static str {
         "post-quantum"
     } else {
         "classic"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANNA: &str = "age1vya7vzdrpfkmc9ltum2zp2dzunk4qyjv8yas7dsg5ac93uns43dqq99u20";
+    const BERT: &str = "age1l76tw95gwt2wth5stjzjskdxd5mx86rsn8vfw224wfrnkr37r9pqnn22hs";
+    const CARL: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIsyfFrVkaAYIa69QsyjVcGzS8vn0N/xx5CNQifZmXM+";
+    /// A recipient of age-plugin-pq whose key is shorter than a real one.
+    const PQ: &str = "age1pq1qqqsyqcyq5rqwzqf3vqy5c";
+
+    fn parse(text: &str) -> Result<Recipients, Problem> {
+        Recipients::parse(text, Path::new("r"))
+    }
+
+    fn keys(recipients: &Recipients) -> Vec<(&str, Option<&str>, usize)> {
+        let readers = recipients.readers().iter();
+        readers.map(|r| (r.key(), r.comment(), r.line())).collect()
+    }
+
+    fn says(text: &str) -> String {
+        parse(text).map(drop).unwrap_err().to_string()
+    }
+
+    /// A plugin's recipient with a right checksum.
+    fn plugin(name: &str) -> String {
+        let data: Vec<u8> = (0..8).collect();
+        bech32(&format!("age1{name}"), &data)
+    }
+
+    /// BIP 173's encoding, only as far as these tests need it.
+    fn bech32(hrp: &str, data: &[u8]) -> String {
+        const ALPHABET: &[u8] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+        let step = |check: u32, value: u8| {
+            let top = check >> 25;
+            let mut check = (check & 0x1ff_ffff) << 5 ^ u32::from(value);
+            for (bit, generator) in [
+                0x3b6a_57b2,
+                0x2650_8e6d,
+                0x1ea1_19fa,
+                0x3d42_33dd,
+                0x2a14_62b3,
+            ]
+            .iter()
+            .enumerate()
+            {
+                if top >> bit & 1 == 1 {
+                    check ^= generator;
+                }
+            }
+            check
+        };
+        let high = hrp.bytes().map(|b| b >> 5);
+        let low = hrp.bytes().map(|b| b & 31);
+        let check = high.chain([0]).chain(low).chain(data.iter().copied());
+        let check = check.chain([0; 6]).fold(1, step) ^ 1;
+        let checksum = (0..6).map(|i| (check >> (5 * (5 - i)) & 31) as u8);
+        let data = data.iter().copied().chain(checksum);
+        let text: String = data.map(|v| ALPHABET[usize::from(v)] as char).collect();
+        format!("{hrp}1{text}")
+    }
+
+    #[test]
+    fn a_recipients_file_is_what_age_takes_and_its_comments_say_who_is_who() {
+        let text = format!("# the team\n\n# anna\n{ANNA}\n{BERT}\r\n{CARL} carl@laptop\n#\n");
+        assert_eq!(
+            keys(&parse(&text).unwrap()),
+            [
+                (ANNA, Some("anna"), 4),
+                (BERT, None, 5),
+                (CARL, Some("carl@laptop"), 6)
+            ]
+        );
+        let plugin = plugin("yubikey");
+        assert_eq!(keys(&parse(&plugin).unwrap()), [(&*plugin, None, 1)]);
+    }
+
+    #[test]
+    fn a_line_that_is_no_recipient_is_named_by_its_number_and_never_quoted() {
+        let secret = "AGE-SECRET-KEY-1QP5Y0CRWA9P84N56MV0NWADTDPNZ60TRE38W0TN2VU5U73ZMMKCQ3QSPAW";
+        let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNh";
+        let typo = ANNA.replace("99u20", "99u21");
+        let pq = plugin("pq");
+        assert_ne!(pq, PQ, "so that the constant is a typing error below");
+        let tagpq = format!("{BERT}\n\n{pq}\n");
+        let table = [
+            (
+                String::new(),
+                "r: no recipient stands in this file\nhelp: add one public key a line: dotage recipients add age1…",
+            ),
+            (
+                "# nobody\n\n".into(),
+                "r: no recipient stands in this file\nhelp: add one public key a line: dotage recipients add age1…",
+            ),
+            (
+                format!("# us\n{ANNA}\nhello\n"),
+                "r:3: this is not an age recipient\nhelp: write one public key a line: age1… or ssh-ed25519 …, comments behind a `#` at the start of a line",
+            ),
+            (
+                typo,
+                "r:1: this begins like an age recipient, but its checksum is wrong\nhelp: copy it again, whole",
+            ),
+            (
+                PQ.to_owned(),
+                "r:1: this begins like an age recipient, but its checksum is wrong\nhelp: copy it again, whole",
+            ),
+            (
+                format!(" {ANNA}"),
+                "r:1: a space or tab begins or ends this line, which age refuses\nhelp: remove it",
+            ),
+            (
+                format!("{ANNA}\n{BERT}\n{ANNA}\n"),
+                "r:3: this recipient stands on line 1 already\nhelp: remove line 3",
+            ),
+            (
+                format!("{CARL} a\n{CARL} b\n"),
+                "r:2: this recipient stands on line 1 already\nhelp: remove line 2",
+            ),
+            (
+                format!("{ANNA}\n{secret}\n"),
+                "r:2: a secret key stands here, where only public keys belong\nhelp: remove the line, make a new identity (dotage keygen) and rotate what this one could read",
+            ),
+            (
+                "ssh-rsa AAAAB3NzaC1yc2E x".into(),
+                "r:1: ssh-rsa keys are refused: decrypting with one leaks it through timing (RUSTSEC-2023-0071), with no fixed release\nhelp: use an ssh-ed25519 key, or an age key: dotage keygen",
+            ),
+            (
+                ecdsa.into(),
+                "r:1: age can't encrypt to this type of SSH key\nhelp: use an ssh-ed25519 key, or an age key: dotage keygen",
+            ),
+            (
+                "ssh-ed25519 AAAA".into(),
+                "r:1: this begins like an ssh-ed25519 key, but isn't a whole one\nhelp: copy the one line of the .pub file again",
+            ),
+            (
+                "github:anna".into(),
+                "r:1: keys are not fetched from GitHub\nhelp: write the ssh-ed25519 key itself",
+            ),
+            (
+                "age1tag1qqqq".into(),
+                "r:1: an age1tag recipient with a typing error\nhelp: copy it again",
+            ),
+            (
+                "age1tagpq1qqqq".into(),
+                "r:1: an age1tagpq recipient with a typing error\nhelp: copy it again",
+            ),
+            (
+                tagpq,
+                "r:3: a post-quantum recipient beside the classic one of line 1: the file would only be as strong as the classic one\nhelp: keep the classic recipients, or only post-quantum ones",
+            ),
+            (
+                bech32("age1../x", &[0]),
+                "r:1: this begins like an age recipient, but its checksum is wrong\nhelp: copy it again, whole",
+            ),
+        ];
+        for (text, expected) in table {
+            assert_eq!(says(&text), expected);
+        }
+    }
+
+    #[test]
+    fn a_reader_comes_with_a_name_and_leaves_with_it() {
+        let text = format!("# the team\n\n# anna\n{ANNA}\n# bert\n{BERT}");
+        let two = parse(&text).unwrap();
+        let three = two.with(&format!("{CARL} carl@laptop\n"), None).unwrap();
+        assert_eq!(three.text(), format!("{text}\n# carl@laptop\n{CARL}\n"));
+        assert_eq!(three.without(CARL).unwrap().text(), format!("{text}\n"));
+        assert_eq!(
+            three.without(ANNA).unwrap().text(),
+            format!("# the team\n\n# bert\n{BERT}\n# carl@laptop\n{CARL}\n")
+        );
+        assert!(three.without(CARL).unwrap().same_readers(&two));
+        assert!(!three.same_readers(&two));
+
+        let says = |result: Result<Recipients, Problem>| result.map(drop).unwrap_err().to_string();
+        assert_eq!(
+            says(two.with(ANNA, Some("again"))),
+            "r:8: this recipient stands on line 4 already\nhelp: remove line 8"
+        );
+        assert_eq!(
+            says(two.with(&format!("{CARL} x\n{ANNA}"), None)),
+            "r: this is not one recipient but several lines\nhelp: add them one by one"
+        );
+        assert_eq!(
+            says(two.without(CARL)),
+            "r: this key is not a recipient here\nhelp: see who is: dotage recipients list"
+        );
+        assert_eq!(
+            says(two.without(ANNA).unwrap().without(BERT)),
+            "r:4: this is the last recipient: without it nobody could open the vault\nhelp: add another one first: dotage recipients add age1…"
+        );
+    }
+
+    #[test]
+    fn a_recipient_of_a_plugin_that_is_not_installed_says_which_one() {
+        let all = parse(&format!("{ANNA}\n{}\n", plugin("nosuchthing"))).unwrap();
+        let person: Arc<dyn Person> = Arc::new(super::super::Nobody);
+        let problem = all.for_age(&person).map(drop).unwrap_err();
+        assert_eq!(
+            problem.to_string(),
+            "r: age-plugin-nosuchthing is needed to encrypt to a recipient of this file, and is not on the PATH\nhelp: install age-plugin-nosuchthing"
+        );
     }
 }
