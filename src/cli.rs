@@ -53,7 +53,13 @@ pub struct Cli {
 #[derive(clap::Args)]
 pub struct Shell {
     /// Act as if started in DIR; dotage.yaml is looked for there and in the folders above
-    #[arg(short = 'C', long, global = true, value_name = "DIR", env = "DOTAGE_DIRECTORY")]
+    #[arg(
+        short = 'C',
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "DOTAGE_DIRECTORY"
+    )]
     directory: Option<PathBuf>,
     /// Say more: which identity opened which bundle
     #[arg(short, long, global = true)]
@@ -89,9 +95,20 @@ enum Verb {
 fn version() -> &'static str {
     static VERSION: OnceLock<String> = OnceLock::new();
     VERSION.get_or_init(|| {
-        let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-        let linked = if cfg!(target_feature = "crt-static") { "static" } else { "dynamic" };
-        format!("{} ({ARCH}-{OS}, {profile}, {linked})", env!("CARGO_PKG_VERSION"))
+        let profile = if cfg!(debug_assertions) {
+            "debug"
+        } else {
+            "release"
+        };
+        let linked = if cfg!(target_feature = "crt-static") {
+            "static"
+        } else {
+            "dynamic"
+        };
+        format!(
+            "{} ({ARCH}-{OS}, {profile}, {linked})",
+            env!("CARGO_PKG_VERSION")
+        )
     })
 }
 
@@ -125,15 +142,22 @@ pub fn main() -> ExitCode {
     child::harden();
     std::panic::set_hook(Box::new(|panic| {
         // The payload may quote a value: only the place is told.
-        let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
-        say(format!("dotage: internal error{place}\nhelp: report this line; it holds no secret"));
+        let place = panic
+            .location()
+            .map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        say(format!(
+            "dotage: internal error{place}\nhelp: report this line; it holds no secret"
+        ));
     }));
     let cli = Cli::parse();
     let shell = cli.shell;
     if let Some(directory) = &shell.directory
         && let Err(error) = std::env::set_current_dir(directory)
     {
-        say(Problem::new("directory", format!("cannot work there: {}", error.kind())).at(Place::file(directory)));
+        say(
+            Problem::new("directory", format!("cannot work there: {}", error.kind()))
+                .at(Place::file(directory)),
+        );
         return ExitCode::from(2);
     }
     let result = match cli.verb {
@@ -159,7 +183,10 @@ pub fn main() -> ExitCode {
             for problem in &problems {
                 say(problem);
             }
-            let no_identity = !problems.is_empty() && problems.iter().all(|problem| problem.rule == Problem::NO_IDENTITY);
+            let no_identity = !problems.is_empty()
+                && problems
+                    .iter()
+                    .all(|problem| problem.rule == Problem::NO_IDENTITY);
             ExitCode::from(if no_identity { 3 } else { 2 })
         }
     }
@@ -168,10 +195,16 @@ pub fn main() -> ExitCode {
 /// Writes to stdout what the verb made.
 fn print(bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes.as_ref()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Problem::new("stdout", format!("cannot write to stdout: {}", error.kind())).help("check what stdout leads to").into())
-        }
+    match stdout
+        .write_all(bytes.as_ref())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Problem::new(
+            "stdout",
+            format!("cannot write to stdout: {}", error.kind()),
+        )
+        .help("check what stdout leads to")
+        .into()),
         _ => Ok(()),
     }
 }
@@ -200,7 +233,9 @@ impl Shell {
     /// The identities for a change. A bundle that isn't there yet can be begun by whoever has its recipients file.
     fn identities_to_write(&self, vault: &Vault, bundle: &str) -> Result<Identities, Problem> {
         match self.identities() {
-            Err(problem) if problem.rule == Problem::NO_IDENTITY && !vault.file(bundle).exists() => {
+            Err(problem)
+                if problem.rule == Problem::NO_IDENTITY && !vault.file(bundle).exists() =>
+            {
                 Ok(Identities::none(ask::person(self.non_interactive)))
             }
             result => result,

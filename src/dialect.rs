@@ -537,20 +537,3 @@ mod tests {
         }
     }
 }
-/// bare
-pub fn bare(value: &[u8]) -> bool {
-    value
-        .iter()
-        .all(|b| b.is_ascii_alphanumeric() || b"_./:@%+,^=-".contains(b))
-        && !value.starts_with(b"=")
-}
-impl Dialect {
-    /// name
-    pub fn name(self) -> &'static str {
-        "compose"
-    }
-    /// from_name
-    pub fn from_name(_: &str) -> Option<Dialect> {
-        Some(Dialect::Compose)
-    }
-}

@@ -472,9 +472,21 @@ mod tests {
         let preset = preset();
         for (name, used_by, class) in [
             ("JWT_SECRET", &["api"][..], Some("user-auth")),
-            ("JWT_GATEWAY_SECRET", &["api", "gateway"], Some("gateway-trust")),
-            ("GATEWAY_SERVICE_TOKEN", &["api", "gateway"], Some("gateway-trust")),
-            ("CREDENTIAL_ENCRYPTION_KEY", &["api"], Some("encryption-key")),
+            (
+                "JWT_GATEWAY_SECRET",
+                &["api", "gateway"],
+                Some("gateway-trust"),
+            ),
+            (
+                "GATEWAY_SERVICE_TOKEN",
+                &["api", "gateway"],
+                Some("gateway-trust"),
+            ),
+            (
+                "CREDENTIAL_ENCRYPTION_KEY",
+                &["api"],
+                Some("encryption-key"),
+            ),
             ("ADMIN_PASSWORD", &["api"], Some("bootstrap")),
             ("FREEBOARD_POSTGRES_URL", &["api"], Some("database")),
             ("POSTGRES_USER", &["postgres", "api"], Some("database")),
@@ -484,9 +496,17 @@ mod tests {
             ("ADMIN_EMAIL", &["api"], None),
         ] {
             let variable = &preset.variables[name];
-            let users: Vec<&str> = variable.used_by.iter().map(|spot| spot.value.as_str()).collect();
+            let users: Vec<&str> = variable
+                .used_by
+                .iter()
+                .map(|spot| spot.value.as_str())
+                .collect();
             assert_eq!(users, used_by, "{name}");
-            assert_eq!(variable.class.as_ref().map(|spot| spot.value.as_str()), class, "{name}");
+            assert_eq!(
+                variable.class.as_ref().map(|spot| spot.value.as_str()),
+                class,
+                "{name}"
+            );
             assert!(!variable.purpose.is_empty(), "{name}");
         }
         assert_eq!(preset.variables.len(), 11);

@@ -16,9 +16,9 @@ pub use render::{Made, Recipe};
 
 use crate::file;
 use crate::inventory::{Inventory, Profile, Target, Variable};
-use crate::template;
 use crate::problem::{Place, Problem};
 use crate::secret::{Name, Secret, Secrets};
+use crate::template;
 use crate::vault::{Identities, Opened, Vault};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -61,15 +61,25 @@ impl Project {
             if path.exists() {
                 let bytes = file::read(&path, MAX_INVENTORY)?;
                 let text = std::str::from_utf8(&bytes).map_err(|_| {
-                    vec![Problem::new("not-utf8", "the inventory is not UTF-8 text").at(Place::file(&path)).help("save it as UTF-8")]
+                    vec![
+                        Problem::new("not-utf8", "the inventory is not UTF-8 text")
+                            .at(Place::file(&path))
+                            .help("save it as UTF-8"),
+                    ]
                 })?;
-                return Ok(Project { inventory: Inventory::parse(&path, text)?, root });
+                return Ok(Project {
+                    inventory: Inventory::parse(&path, text)?,
+                    root,
+                });
             }
             root.push("..");
         }
         Err(vec![
-            Problem::new("no-project", format!("there is no {INVENTORY} here or in a folder above"))
-                .help("start one: dotage init    (or say where it is: dotage -C DIR …)"),
+            Problem::new(
+                "no-project",
+                format!("there is no {INVENTORY} here or in a folder above"),
+            )
+            .help("start one: dotage init    (or say where it is: dotage -C DIR …)"),
         ])
     }
 
@@ -85,13 +95,20 @@ impl Project {
             None if profiles.len() == 1 => profiles.keys().next().map_or("", String::as_str),
             None => "development",
         };
-        profiles.get_key_value(name).map(|(name, profile)| (name.as_str(), profile)).ok_or_else(|| {
-            let problem = match asked {
-                Some(name) => Problem::new("unknown-profile", format!("there is no profile {name}")),
-                None => Problem::new("no-profile", "which profile is meant?"),
-            };
-            problem.at(Place::file(&self.inventory.path)).help(format!("say one of them: --profile {}", known()))
-        })
+        profiles
+            .get_key_value(name)
+            .map(|(name, profile)| (name.as_str(), profile))
+            .ok_or_else(|| {
+                let problem = match asked {
+                    Some(name) => {
+                        Problem::new("unknown-profile", format!("there is no profile {name}"))
+                    }
+                    None => Problem::new("no-profile", "which profile is meant?"),
+                };
+                problem
+                    .at(Place::file(&self.inventory.path))
+                    .help(format!("say one of them: --profile {}", known()))
+            })
     }
 
     /// The vault of a profile.
@@ -116,7 +133,11 @@ impl Project {
 
     fn nearest(&self, name: &str) -> Option<&Name> {
         let names = self.inventory.variables.keys();
-        names.map(|known| (strsim::damerau_levenshtein(known.as_str(), name), known)).filter(|(far, _)| *far <= 3).min().map(|(_, known)| known)
+        names
+            .map(|known| (strsim::damerau_levenshtein(known.as_str(), name), known))
+            .filter(|(far, _)| *far <= 3)
+            .min()
+            .map(|(_, known)| known)
     }
 
     /// The variables that a service uses, or all of them.
@@ -127,13 +148,29 @@ impl Project {
         if let Some(service) = service
             && !self.inventory.services.contains_key(service)
         {
-            let known = self.inventory.services.keys().cloned().collect::<Vec<_>>().join(", ");
-            return Err(Problem::new("unknown-service", format!("there is no service {service}"))
-                .at(Place::file(&self.inventory.path))
-                .help(format!("say one of them: --service {known}")));
+            let known = self
+                .inventory
+                .services
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", ");
+            return Err(
+                Problem::new("unknown-service", format!("there is no service {service}"))
+                    .at(Place::file(&self.inventory.path))
+                    .help(format!("say one of them: --service {known}")),
+            );
         }
-        let uses = |variable: &Variable| service.is_none_or(|service| variable.used_by.iter().any(|user| user.value == service));
-        Ok(self.inventory.variables.iter().filter(|(_, variable)| uses(variable)).map(|(name, _)| name.clone()).collect())
+        let uses = |variable: &Variable| {
+            service.is_none_or(|service| variable.used_by.iter().any(|user| user.value == service))
+        };
+        Ok(self
+            .inventory
+            .variables
+            .iter()
+            .filter(|(_, variable)| uses(variable))
+            .map(|(name, _)| name.clone())
+            .collect())
     }
 
     /// The values that `wanted` have in a profile: from the vault, else the profile's published default; derived ones are
@@ -154,19 +191,32 @@ impl Project {
             self.parts(name, &mut stored);
         }
         let mut bundles = BTreeSet::new();
-        for variable in stored.iter().filter_map(|name| self.inventory.variables.get(name)) {
+        for variable in stored
+            .iter()
+            .filter_map(|name| self.inventory.variables.get(name))
+        {
             bundles.insert(vault.bundle_for(&variable.bundle)?);
         }
         // A bundle that isn't there yet holds nothing: what it lacks is said name by name, with how to set it.
         bundles.retain(|bundle| vault.file(bundle).symlink_metadata().is_ok());
-        let Opened { secrets: mut open, bundle_of, opened_by } = match bundles.is_empty() {
-            true => Opened { secrets: Secrets::new(), bundle_of: BTreeMap::new(), opened_by: BTreeMap::new() },
+        let Opened {
+            secrets: mut open,
+            bundle_of,
+            opened_by,
+        } = match bundles.is_empty() {
+            true => Opened {
+                secrets: Secrets::new(),
+                bundle_of: BTreeMap::new(),
+                opened_by: BTreeMap::new(),
+            },
             false => vault.open(Some(&bundles), &identities()?)?,
         };
         let mut secrets = Secrets::new();
         let mut defaulted = BTreeSet::new();
         for name in stored {
-            let Some(variable) = self.inventory.variables.get(&name) else { continue };
+            let Some(variable) = self.inventory.variables.get(&name) else {
+                continue;
+            };
             let value = match open.remove(&name) {
                 Some(secret) => {
                     let bundle = bundle_of.get(&name).map_or("", String::as_str);
@@ -187,11 +237,20 @@ impl Project {
             self.derive(name, &mut secrets)?;
         }
         secrets.retain(|name, _| wanted.contains(name));
-        Ok(Values { secrets, defaulted, opened_by })
+        Ok(Values {
+            secrets,
+            defaulted,
+            opened_by,
+        })
     }
 
     /// A value in a bundle that other readers open is outside its boundary.
-    fn check_home(vault: &Vault, name: &Name, variable: &Variable, bundle: &str) -> Result<(), Problem> {
+    fn check_home(
+        vault: &Vault,
+        name: &Name,
+        variable: &Variable,
+        bundle: &str,
+    ) -> Result<(), Problem> {
         let home = vault.bundle_for(&variable.bundle)?;
         if home == bundle {
             return Ok(());
@@ -203,8 +262,16 @@ impl Project {
 
     /// The names that a vault has to hold so that `name` has a value.
     fn parts(&self, name: &Name, stored: &mut BTreeSet<Name>) {
-        match self.inventory.variables.get(name).map(|variable| &variable.derive) {
-            Some(Some(derive)) => derive.names.iter().for_each(|part| self.parts(part, stored)),
+        match self
+            .inventory
+            .variables
+            .get(name)
+            .map(|variable| &variable.derive)
+        {
+            Some(Some(derive)) => derive
+                .names
+                .iter()
+                .for_each(|part| self.parts(part, stored)),
             Some(None) => {
                 stored.insert(name.clone());
             }
@@ -214,13 +281,23 @@ impl Project {
 
     /// Computes a derived value whose parts are all there; the inventory has no circles.
     fn derive(&self, name: &Name, secrets: &mut Secrets) -> Result<(), Problem> {
-        let Some(derive) = self.inventory.variables.get(name).and_then(|variable| variable.derive.as_ref()) else { return Ok(()) };
+        let Some(derive) = self
+            .inventory
+            .variables
+            .get(name)
+            .and_then(|variable| variable.derive.as_ref())
+        else {
+            return Ok(());
+        };
         for part in &derive.names {
             self.derive(part, secrets)?;
         }
         if derive.names.iter().all(|part| secrets.contains_key(part)) {
             let place = self.inventory.place(derive.at);
-            secrets.insert(name.clone(), template::derive(name, &derive.expression, &place, secrets)?);
+            secrets.insert(
+                name.clone(),
+                template::derive(name, &derive.expression, &place, secrets)?,
+            );
         }
         Ok(())
     }
@@ -231,11 +308,28 @@ impl Project {
         let Some(variable) = self.inventory.variables.get(name) else {
             return Problem::new("undeclared", format!("{name} is not declared"));
         };
-        let lacking: Vec<&Name> = variable.derive.iter().flat_map(|derive| &derive.names).collect();
-        let problem = self.inventory.problem("missing", variable.at, format!("{name} has no value in profile {profile}"));
+        let lacking: Vec<&Name> = variable
+            .derive
+            .iter()
+            .flat_map(|derive| &derive.names)
+            .collect();
+        let problem = self.inventory.problem(
+            "missing",
+            variable.at,
+            format!("{name} has no value in profile {profile}"),
+        );
         match lacking.first() {
-            Some(first) => problem.help(format!("it is made of {}: dotage set {first} --profile {profile}", lacking.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "))),
-            None if variable.is_generated() => problem.help(format!("dotage generate {name} --profile {profile}")),
+            Some(first) => problem.help(format!(
+                "it is made of {}: dotage set {first} --profile {profile}",
+                lacking
+                    .iter()
+                    .map(|name| name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )),
+            None if variable.is_generated() => {
+                problem.help(format!("dotage generate {name} --profile {profile}"))
+            }
             None => problem.help(format!("dotage set {name} --profile {profile}")),
         }
     }
@@ -245,25 +339,52 @@ impl Project {
     /// # Errors
     /// When there is none.
     pub fn target(&self, name: &str) -> Result<(&str, &Target), Problem> {
-        self.inventory.targets.get_key_value(name).map(|(name, target)| (name.as_str(), target)).ok_or_else(|| {
-            let known = self.inventory.targets.keys().cloned().collect::<Vec<_>>().join(", ");
-            Problem::new("unknown-target", format!("there is no target {name}"))
-                .at(Place::file(&self.inventory.path))
-                .help(if known.is_empty() { "declare it under `targets:`, or use --template and --to".to_owned() } else { format!("say one of them: {known}") })
-        })
+        self.inventory
+            .targets
+            .get_key_value(name)
+            .map(|(name, target)| (name.as_str(), target))
+            .ok_or_else(|| {
+                let known = self
+                    .inventory
+                    .targets
+                    .keys()
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                Problem::new("unknown-target", format!("there is no target {name}"))
+                    .at(Place::file(&self.inventory.path))
+                    .help(if known.is_empty() {
+                        "declare it under `targets:`, or use --template and --to".to_owned()
+                    } else {
+                        format!("say one of them: {known}")
+                    })
+            })
     }
 }
 
 /// The bytes of a value that a vault may hold as base64.
-fn decoded(secret: Secret, name: &Name, variable: &Variable, bundle: &Path) -> Result<Secret, Problem> {
+fn decoded(
+    secret: Secret,
+    name: &Name,
+    variable: &Variable,
+    bundle: &Path,
+) -> Result<Secret, Problem> {
     if !variable.base64 {
         return Ok(secret);
     }
-    STANDARD.decode(secret.expose()).map(Secret::new).map_err(|_| {
-        Problem::new("not-base64", format!("{name} is declared as base64 in the vault, and its value is not"))
+    STANDARD
+        .decode(secret.expose())
+        .map(Secret::new)
+        .map_err(|_| {
+            Problem::new(
+                "not-base64",
+                format!("{name} is declared as base64 in the vault, and its value is not"),
+            )
             .at(Place::file(bundle))
-            .help(format!("set its bytes again: dotage set {name} --from-file FILE"))
-    })
+            .help(format!(
+                "set its bytes again: dotage set {name} --from-file FILE"
+            ))
+        })
 }
 
 /// The text that a vault holds for a value's bytes.

@@ -317,11 +317,14 @@ impl Template {
             })
         });
         env.add_filter("quote", move |value: &Value| {
-            let refused = |_| Error::new(ErrorKind::BadSerialization, "");
-            let quoted = dialect.write(text_of(value)?.as_bytes()).map_err(refused)?;
+            let refused = || Error::new(ErrorKind::BadSerialization, "");
+            let mut quoted = Vec::new();
+            dialect
+                .write(text_of(value)?.as_bytes(), &mut quoted)
+                .map_err(|_| refused())?;
             String::from_utf8(quoted)
                 .map(Value::from_safe_string)
-                .map_err(|_| Error::new(ErrorKind::BadSerialization, ""))
+                .map_err(|_| refused())
         });
         for name in ["raw", "safe"] {
             env.add_filter(name, |value: &Value| {

@@ -8,7 +8,11 @@ use std::sync::Arc;
 
 /// The person at the terminal, or nobody.
 pub(super) fn person(non_interactive: bool) -> Arc<dyn Person> {
-    if non_interactive || !io::stderr().is_terminal() { Arc::new(Nobody) } else { Arc::new(Terminal) }
+    if non_interactive || !io::stderr().is_terminal() {
+        Arc::new(Nobody)
+    } else {
+        Arc::new(Terminal)
+    }
 }
 
 /// A new value, typed twice without an echo.
@@ -18,18 +22,24 @@ pub(super) fn new_value(name: &str) -> Result<Secret, Problem> {
     if first.same(&second) {
         return Ok(first);
     }
-    Err(Problem::new("typed-differently", "the two values differ; nothing was changed").help(format!("dotage set {name}")))
+    Err(Problem::new(
+        "typed-differently",
+        "the two values differ; nothing was changed",
+    )
+    .help(format!("dotage set {name}")))
 }
 
-/// Whether the answer to a question is yes.
-pub(super) fn yes(question: &str) -> bool {
-    Terminal.choose(question, "yes", Some("no")).unwrap_or(false)
-}
 
 fn hidden(question: &str) -> Result<Secret, Problem> {
     rpassword::prompt_password(Printable(question).to_string())
         .map(|text| Secret::new(text.into_bytes()))
-        .map_err(|error| Problem::new("no-terminal", format!("cannot ask on the terminal: {}", error.kind())).help("give the value on stdin, or with --from-file"))
+        .map_err(|error| {
+            Problem::new(
+                "no-terminal",
+                format!("cannot ask on the terminal: {}", error.kind()),
+            )
+            .help("give the value on stdin, or with --from-file")
+        })
 }
 
 struct Terminal;
@@ -41,7 +51,9 @@ impl Person for Terminal {
 
     fn choose(&self, message: &str, yes: &str, no: Option<&str>) -> Option<bool> {
         let choices = no.map_or_else(|| format!("[{yes}]"), |no| format!("[{yes}/{no}]"));
-        let answer = self.answer(&format!("{message} {choices} "))?.to_lowercase();
+        let answer = self
+            .answer(&format!("{message} {choices} "))?
+            .to_lowercase();
         let is = |choice: &str| !answer.is_empty() && choice.to_lowercase().starts_with(&answer);
         if is(yes) {
             Some(true)
@@ -52,9 +64,15 @@ impl Person for Terminal {
 
     fn answer(&self, question: &str) -> Option<String> {
         let mut stderr = io::stderr().lock();
-        write!(stderr, "{}", Printable(question)).and_then(|()| stderr.flush()).ok()?;
+        write!(stderr, "{}", Printable(question))
+            .and_then(|()| stderr.flush())
+            .ok()?;
         let mut line = String::new();
-        io::stdin().lock().read_line(&mut line).ok().filter(|read| *read > 0)?;
+        io::stdin()
+            .lock()
+            .read_line(&mut line)
+            .ok()
+            .filter(|read| *read > 0)?;
         Some(line.trim_end_matches(['\r', '\n']).to_owned())
     }
 

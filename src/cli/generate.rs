@@ -34,7 +34,14 @@ pub(super) struct Args {
 impl Args {
     /// `--missing`, in every profile.
     pub(super) fn missing() -> Self {
-        Args { names: Vec::new(), missing: true, profile: None, force: false, print: false, dry_run: false }
+        Args {
+            names: Vec::new(),
+            missing: true,
+            profile: None,
+            force: false,
+            print: false,
+            dry_run: false,
+        }
     }
 }
 
@@ -42,7 +49,9 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let project = Project::find()?;
     if args.print {
         let [name] = args.names.as_slice() else {
-            return Err(Problem::new("one-name", "--print makes one value").help("dotage generate NAME --print").into());
+            return Err(Problem::new("one-name", "--print makes one value")
+                .help("dotage generate NAME --print")
+                .into());
         };
         let (name, variable) = project.variable(name)?;
         let mut value = generated(name, variable, &project)?.expose().to_vec();
@@ -53,35 +62,59 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     if args.missing {
         let profiles: Vec<(&str, &Profile)> = match &args.profile {
             Some(profile) => vec![project.profile(Some(profile))?],
-            None => project.inventory.profiles.iter().map(|(name, profile)| (name.as_str(), profile)).collect(),
+            None => project
+                .inventory
+                .profiles
+                .iter()
+                .map(|(name, profile)| (name.as_str(), profile))
+                .collect(),
         };
         for (name, profile) in profiles {
             let wanted: Vec<&Name> = project
                 .inventory
                 .variables
                 .iter()
-                .filter(|(_, variable)| variable.is_generated() && variable.is_required(name, None) && !variable.defaults.contains_key(name))
+                .filter(|(_, variable)| {
+                    variable.is_generated()
+                        && variable.is_required(name, None)
+                        && !variable.defaults.contains_key(name)
+                })
                 .map(|(name, _)| name)
                 .collect();
             put(&project, name, profile, &wanted, args, shell)?;
         }
     } else {
         let (name, profile) = project.profile(args.profile.as_deref())?;
-        let wanted = args.names.iter().map(|name| project.variable(name).map(|(name, _)| name)).collect::<Result<Vec<_>, _>>()?;
+        let wanted = args
+            .names
+            .iter()
+            .map(|name| project.variable(name).map(|(name, _)| name))
+            .collect::<Result<Vec<_>, _>>()?;
         put(&project, name, profile, &wanted, args, shell)?;
     }
     Ok(Done::Well)
 }
 
 /// Generates into the profile's vault, all in one change.
-fn put(project: &Project, profile: &str, said: &Profile, names: &[&Name], args: &Args, shell: &Shell) -> Result<(), Problem> {
+fn put(
+    project: &Project,
+    profile: &str,
+    said: &Profile,
+    names: &[&Name],
+    args: &Args,
+    shell: &Shell,
+) -> Result<(), Problem> {
     let vault = project.vault(said);
     let mut by_bundle: BTreeMap<String, Vec<(&Name, &Variable)>> = BTreeMap::new();
     for name in names {
         let (name, variable) = project.variable(name.as_str())?;
-        by_bundle.entry(vault.bundle_for(&variable.bundle)?).or_default().push((name, variable));
+        by_bundle
+            .entry(vault.bundle_for(&variable.bundle)?)
+            .or_default()
+            .push((name, variable));
     }
-    let identities = shell.identities_to_write(&vault, by_bundle.keys().next().map_or("", String::as_str))?;
+    let identities =
+        shell.identities_to_write(&vault, by_bundle.keys().next().map_or("", String::as_str))?;
     let mut made = Vec::new();
     let changed = vault.change(&identities, |contents| {
         for (bundle, variables) in &by_bundle {
@@ -95,7 +128,10 @@ fn put(project: &Project, profile: &str, said: &Profile, names: &[&Name], args: 
                 }
                 made.push((*name).clone());
                 if !args.dry_run {
-                    held.insert((*name).clone(), project::encoded(generated(name, variable, project)?, name, variable)?);
+                    held.insert(
+                        (*name).clone(),
+                        project::encoded(generated(name, variable, project)?, name, variable)?,
+                    );
                 }
             }
         }
@@ -104,14 +140,32 @@ fn put(project: &Project, profile: &str, said: &Profile, names: &[&Name], args: 
     let made: Vec<&str> = made.iter().map(Name::as_str).collect();
     match (made.is_empty(), args.dry_run) {
         (true, _) => say(format!("nothing is missing in profile {profile}")),
-        (false, true) => say(format!("would generate {} in profile {profile}", made.join(", "))),
-        (false, false) => say(format!("generated {} in profile {profile} ({})", made.join(", "), changed.written.iter().map(|bundle| vault.file(bundle).display().to_string()).collect::<Vec<_>>().join(", "))),
+        (false, true) => say(format!(
+            "would generate {} in profile {profile}",
+            made.join(", ")
+        )),
+        (false, false) => say(format!(
+            "generated {} in profile {profile} ({})",
+            made.join(", "),
+            changed
+                .written
+                .iter()
+                .map(|bundle| vault.file(bundle).display().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        )),
     }
     Ok(())
 }
 
 /// Whether a value that is there may be replaced.
-fn guard(project: &Project, name: &Name, variable: &Variable, profile: &str, force: bool) -> Result<(), Problem> {
+fn guard(
+    project: &Project,
+    name: &Name,
+    variable: &Variable,
+    profile: &str,
+    force: bool,
+) -> Result<(), Problem> {
     if variable.encrypts_stored_data {
         return Err(project
             .inventory
@@ -129,12 +183,19 @@ fn guard(project: &Project, name: &Name, variable: &Variable, profile: &str, for
 
 fn generated(name: &Name, variable: &Variable, project: &Project) -> Result<Secret, Problem> {
     let value = match &variable.format.value {
-        Format::Token { bytes, encoding, .. } | Format::Key { bytes, encoding } => generate::random(*bytes, *encoding),
+        Format::Token {
+            bytes, encoding, ..
+        }
+        | Format::Key { bytes, encoding } => generate::random(*bytes, *encoding),
         Format::Password { policy, .. } => generate::password(*policy),
         _ => {
             return Err(project
                 .inventory
-                .problem("not-generated", variable.format.at, format!("the format of {name} says how to judge a value, not how to make one"))
+                .problem(
+                    "not-generated",
+                    variable.format.at,
+                    format!("the format of {name} says how to judge a value, not how to make one"),
+                )
                 .help(format!("dotage set {name}")));
         }
     };

@@ -25,9 +25,14 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let (profile, _) = project.profile(args.profile.as_deref())?;
     let terminal = io::stdout().is_terminal();
     if terminal && !args.reveal {
-        return Err(Problem::new("terminal", format!("stdout is a terminal: {name} was not shown"))
-            .help(format!("dotage get {name} --reveal, or pipe it: dotage get {name} | …"))
-            .into());
+        return Err(Problem::new(
+            "terminal",
+            format!("stdout is a terminal: {name} was not shown"),
+        )
+        .help(format!(
+            "dotage get {name} --reveal, or pipe it: dotage get {name} | …"
+        ))
+        .into());
     }
     let wanted = BTreeSet::from([name.clone()]);
     let values = project.values(profile, &wanted, &|| shell.identities())?;
@@ -36,7 +41,10 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         return Err(project.missing(name, profile).into());
     };
     if terminal {
-        print(format!("{}\n", Printable(&String::from_utf8_lossy(value.expose()))))?;
+        print(format!(
+            "{}\n",
+            Printable(&String::from_utf8_lossy(value.expose()))
+        ))?;
     } else {
         print(value.expose())?;
     }

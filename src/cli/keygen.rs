@@ -21,10 +21,13 @@ pub(super) fn run(args: &Args) -> Result<Done, Failure> {
         None => print(identity.expose())?,
         Some(path) => {
             if path.exists() {
-                return Err(Problem::new("exists", "an identity is there already, and is left alone")
-                    .at(Place::file(path))
-                    .help("name another file, or use this one: age-keygen -y FILE shows its public key")
-                    .into());
+                return Err(Problem::new(
+                    "exists",
+                    "an identity is there already, and is left alone",
+                )
+                .at(Place::file(path))
+                .help("name another file, or use this one: age-keygen -y FILE shows its public key")
+                .into());
             }
             file::create(path, identity.expose(), 0o600)?;
         }

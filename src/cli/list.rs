@@ -30,7 +30,13 @@ pub(super) struct Args {
 impl Args {
     /// The table of a profile.
     pub(super) fn of(profile: &str) -> Self {
-        Args { profile: Some(profile.to_owned()), service: None, no_vault: false, format: Form::Table, json: false }
+        Args {
+            profile: Some(profile.to_owned()),
+            service: None,
+            no_vault: false,
+            format: Form::Table,
+            json: false,
+        }
     }
 }
 
@@ -58,10 +64,16 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let project = Project::find()?;
     let (profile, _) = project.profile(args.profile.as_deref())?;
     let names = project.names(args.service.as_deref())?;
-    let values = if args.no_vault { None } else { Some(project.values(profile, &names, &|| shell.identities())) };
+    let values = if args.no_vault {
+        None
+    } else {
+        Some(project.values(profile, &names, &|| shell.identities()))
+    };
     let values = match values {
         Some(Err(problem)) if problem.rule == Problem::NO_IDENTITY => {
-            say(format!("no identity here opens the vault of profile {profile}: whether a value is set is not known"));
+            say(format!(
+                "no identity here opens the vault of profile {profile}: whether a value is set is not known"
+            ));
             None
         }
         Some(result) => Some(result?),
@@ -78,9 +90,21 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         };
         Some(Row {
             name: name.to_string(),
-            value: if value == "missing" && !variable.is_required(profile, None) { "-" } else { value },
-            used_by: variable.used_by.iter().map(|user| user.value.clone()).collect(),
-            class: variable.class.as_ref().map(|class| class.value.clone()).unwrap_or_default(),
+            value: if value == "missing" && !variable.is_required(profile, None) {
+                "-"
+            } else {
+                value
+            },
+            used_by: variable
+                .used_by
+                .iter()
+                .map(|user| user.value.clone())
+                .collect(),
+            class: variable
+                .class
+                .as_ref()
+                .map(|class| class.value.clone())
+                .unwrap_or_default(),
             format: variable.format.value.to_string(),
             sensitive: variable.sensitive,
             purpose: variable.purpose.clone(),
@@ -106,7 +130,14 @@ fn json(rows: &[Row]) -> String {
 }
 
 fn cells(row: &Row) -> [String; 6] {
-    [row.name.clone(), row.value.to_owned(), row.used_by.join(" + "), row.class.clone(), row.format.clone(), row.purpose.clone()]
+    [
+        row.name.clone(),
+        row.value.to_owned(),
+        row.used_by.join(" + "),
+        row.class.clone(),
+        row.format.clone(),
+        row.purpose.clone(),
+    ]
 }
 
 const HEAD: [&str; 6] = ["variable", "value", "used by", "class", "format", "purpose"];
@@ -114,7 +145,11 @@ const HEAD: [&str; 6] = ["variable", "value", "used by", "class", "format", "pur
 fn markdown(rows: &[Row]) -> String {
     let mut text = format!("| {} |\n|{}\n", HEAD.join(" | "), "---|".repeat(HEAD.len()));
     for row in rows {
-        let _ = writeln!(text, "| {} |", cells(row).map(|cell| cell.replace('|', "\\|")).join(" | "));
+        let _ = writeln!(
+            text,
+            "| {} |",
+            cells(row).map(|cell| cell.replace('|', "\\|")).join(" | ")
+        );
     }
     text
 }

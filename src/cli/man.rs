@@ -19,7 +19,9 @@ pub(super) fn run(args: &Args) -> Result<Done, Failure> {
         let mut page = Vec::new();
         clap_mangen::Man::new(command)
             .render(&mut page)
-            .map_err(|error| Problem::new("man", format!("cannot make the page: {}", error.kind())))?;
+            .map_err(|error| {
+                Problem::new("man", format!("cannot make the page: {}", error.kind()))
+            })?;
         Ok(page)
     };
     let mut command = Cli::command();
@@ -29,12 +31,22 @@ pub(super) fn run(args: &Args) -> Result<Done, Failure> {
         return Ok(Done::Well);
     };
     if !folder.is_dir() {
-        return Err(Problem::new("man", "not a folder").at(Place::file(folder)).help(format!("mkdir -p {}", folder.display())).into());
+        return Err(Problem::new("man", "not a folder")
+            .at(Place::file(folder))
+            .help(format!("mkdir -p {}", folder.display()))
+            .into());
     }
-    let readable = Attributes { mode: 0o644, ..Attributes::default() };
+    let readable = Attributes {
+        mode: 0o644,
+        ..Attributes::default()
+    };
     for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
         let name: &'static str = Box::leak(format!("dotage-{}", verb.get_name()).into_boxed_str());
-        file::replace(&folder.join(format!("{name}.1")), &page(verb.clone().name(name))?, &readable)?;
+        file::replace(
+            &folder.join(format!("{name}.1")),
+            &page(verb.clone().name(name))?,
+            &readable,
+        )?;
     }
     file::replace(&folder.join("dotage.1"), &page(command.clone())?, &readable)?;
     Ok(Done::Well)

@@ -69,7 +69,12 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let project = Project::find()?;
     match &args.verb {
         Verb::List { which, json } => list(&vault(&project, which)?, which, *json),
-        Verb::Add { key, comment, which, how } => {
+        Verb::Add {
+            key,
+            comment,
+            which,
+            how,
+        } => {
             let vault = vault(&project, which)?;
             let done = change(&vault, which, how, shell, key, comment.as_deref(), true)?;
             say(format!("{key} can read {} from now on", done.join(", ")));
@@ -79,10 +84,17 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             let vault = vault(&project, which)?;
             let could_read = vault.open(None, &shell.identities()?)?;
             let done = change(&vault, which, how, shell, key, None, false)?;
-            let names: Vec<&str> =
-                could_read.bundle_of.iter().filter(|(_, bundle)| done.contains(bundle)).map(|(name, _)| name.as_str()).collect();
+            let names: Vec<&str> = could_read
+                .bundle_of
+                .iter()
+                .filter(|(_, bundle)| done.contains(bundle))
+                .map(|(name, _)| name.as_str())
+                .collect();
             say(format!("{key} cannot read {} from now on", done.join(", ")));
-            say(format!("what it could read, it has read: rotate {}", names.join(", ")));
+            say(format!(
+                "what it could read, it has read: rotate {}",
+                names.join(", ")
+            ));
             Ok(Done::Well)
         }
     }
@@ -102,29 +114,75 @@ fn list(vault: &Vault, which: &Which, as_json: bool) -> Result<Done, Failure> {
     let mut object = serde_json::Map::new();
     for bundle in bundles {
         let recipients = vault.recipients(&bundle)?;
-        let _ = writeln!(text, "{} ({})", vault.file(&bundle).display(), recipients.path().display());
+        let _ = writeln!(
+            text,
+            "{} ({})",
+            vault.file(&bundle).display(),
+            recipients.path().display()
+        );
         for reader in recipients.readers() {
-            let _ = writeln!(text, "  {}{}", reader.key(), reader.comment().map(|who| format!("  {who}")).unwrap_or_default());
+            let _ = writeln!(
+                text,
+                "  {}{}",
+                reader.key(),
+                reader
+                    .comment()
+                    .map(|who| format!("  {who}"))
+                    .unwrap_or_default()
+            );
         }
-        object.insert(bundle, recipients.readers().iter().map(|reader| json!({"key": reader.key(), "comment": reader.comment()})).collect());
+        object.insert(
+            bundle,
+            recipients
+                .readers()
+                .iter()
+                .map(|reader| json!({"key": reader.key(), "comment": reader.comment()}))
+                .collect(),
+        );
     }
-    print(if as_json { format!("{}\n", serde_json::Value::Object(object)) } else { text })?;
+    print(if as_json {
+        format!("{}\n", serde_json::Value::Object(object))
+    } else {
+        text
+    })?;
     Ok(Done::Well)
 }
 
 /// Adds or removes a reader; the bundles that were re-encrypted, or would be.
-fn change(vault: &Vault, which: &Which, how: &How, shell: &Shell, key: &str, comment: Option<&str>, add: bool) -> Result<Vec<String>, Problem> {
-    let bundle = which.bundle.as_deref().map(|bundle| vault.bundle_for(bundle)).transpose()?;
+fn change(
+    vault: &Vault,
+    which: &Which,
+    how: &How,
+    shell: &Shell,
+    key: &str,
+    comment: Option<&str>,
+    add: bool,
+) -> Result<Vec<String>, Problem> {
+    let bundle = which
+        .bundle
+        .as_deref()
+        .map(|bundle| vault.bundle_for(bundle))
+        .transpose()?;
     let identities = shell.identities()?;
     if how.dry_run {
         let mut would = Vec::new();
         for name in bundle.map_or_else(|| vault.bundles(), |bundle| Ok(vec![bundle]))? {
             let recipients = vault.recipients(&name)?;
-            if add { recipients.with(key, comment)? } else { recipients.without(key)? };
+            if add {
+                recipients.with(key, comment)?
+            } else {
+                recipients.without(key)?
+            };
             would.push(name);
         }
         say("dry run: nothing was written");
         return Ok(would);
     }
-    vault.reencrypt(bundle.as_deref(), &identities, |recipients| if add { recipients.with(key, comment) } else { recipients.without(key) })
+    vault.reencrypt(bundle.as_deref(), &identities, |recipients| {
+        if add {
+            recipients.with(key, comment)
+        } else {
+            recipients.without(key)
+        }
+    })
 }

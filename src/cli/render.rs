@@ -69,7 +69,10 @@ pub(super) struct Args {
 impl Args {
     /// Every target.
     pub(super) fn all() -> Self {
-        Args { all: true, ..Args::default() }
+        Args {
+            all: true,
+            ..Args::default()
+        }
     }
 }
 
@@ -77,7 +80,9 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let project = Project::find()?;
     let recipes = recipes(&project, args)?;
     if args.stdout && recipes.len() != 1 {
-        return Err(Problem::new("one-target", "--stdout takes one target").help("dotage render TARGET --stdout").into());
+        return Err(Problem::new("one-target", "--stdout takes one target")
+            .help("dotage render TARGET --stdout")
+            .into());
     }
     // All are made, and what they would change is known, before the first is written.
     let mut made = Vec::with_capacity(recipes.len());
@@ -85,7 +90,12 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     for recipe in &recipes {
         match project.make(recipe, &|| shell.identities()) {
             Ok(one) => made.push(one),
-            Err(several) => problems.extend(several.into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>()),
+            Err(several) => problems.extend(
+                several
+                    .into_iter()
+                    .filter(|problem| !problems.contains(problem))
+                    .collect::<Vec<_>>(),
+            ),
         }
     }
     if !problems.is_empty() {
@@ -94,7 +104,11 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     if args.stdout {
         for (name, secret) in made.iter().flat_map(|made| &made.files) {
             if name.is_some() {
-                return Err(Problem::new("one-file", "a folder of files has no place on stdout").help("render it to a folder: --to DIR").into());
+                return Err(
+                    Problem::new("one-file", "a folder of files has no place on stdout")
+                        .help("render it to a folder: --to DIR")
+                        .into(),
+                );
             }
             print(secret.expose())?;
         }
@@ -117,20 +131,36 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             diff(recipe, made, old.as_ref());
         }
     }
-    Ok(if args.check && changed { Done::WithFindings } else { Done::Well })
+    Ok(if args.check && changed {
+        Done::WithFindings
+    } else {
+        Done::Well
+    })
 }
 
 fn recipes(project: &Project, args: &Args) -> Result<Vec<Recipe>, Vec<Problem>> {
     let (fallback, _) = match project.profile(args.profile.as_deref()) {
         Ok(profile) => profile,
         // Only a target without a profile of its own needs one to be guessed.
-        Err(_) if args.profile.is_none() && args.template.is_none() => ("", &project.inventory.profiles.values().next().ok_or_else(Vec::new)?.clone()),
+        Err(_) if args.profile.is_none() && args.template.is_none() => (
+            "",
+            &project
+                .inventory
+                .profiles
+                .values()
+                .next()
+                .ok_or_else(Vec::new)?
+                .clone(),
+        ),
         Err(problem) => return Err(vec![problem]),
     };
     let mut recipes = Vec::new();
     if let Some(template) = &args.template {
         let Some(to) = args.to.clone().or_else(|| args.stdout.then(PathBuf::new)) else {
-            return Err(vec![Problem::new("no-path", "--template needs a path to write").help("add --to PATH, or --stdout")]);
+            return Err(vec![
+                Problem::new("no-path", "--template needs a path to write")
+                    .help("add --to PATH, or --stdout"),
+            ]);
         };
         recipes.push(Recipe {
             target: None,
@@ -144,13 +174,20 @@ fn recipes(project: &Project, args: &Args) -> Result<Vec<Recipe>, Vec<Problem>> 
         });
     } else if args.targets.is_empty() {
         for (name, target) in &project.inventory.targets {
-            let own = target.profile.as_ref().map(|profile| profile.value.as_str());
+            let own = target
+                .profile
+                .as_ref()
+                .map(|profile| profile.value.as_str());
             if args.profile.is_none() || own.is_none_or(|own| own == fallback) {
                 recipes.push(project.recipe(name, target, fallback)?);
             }
         }
         if recipes.is_empty() {
-            return Err(vec![Problem::new("no-targets", "there is nothing to render").at(Place::file(&project.inventory.path)).help("declare a target under `targets:`, or use --template and --to")]);
+            return Err(vec![
+                Problem::new("no-targets", "there is nothing to render")
+                    .at(Place::file(&project.inventory.path))
+                    .help("declare a target under `targets:`, or use --template and --to"),
+            ]);
         }
     } else {
         for name in &args.targets {
@@ -166,7 +203,10 @@ fn recipes(project: &Project, args: &Args) -> Result<Vec<Recipe>, Vec<Problem>> 
         && args.template.is_none()
     {
         let [recipe] = recipes.as_mut_slice() else {
-            return Err(vec![Problem::new("one-target", "--to takes one target").help("dotage render TARGET --to PATH")]);
+            return Err(vec![
+                Problem::new("one-target", "--to takes one target")
+                    .help("dotage render TARGET --to PATH"),
+            ]);
         };
         recipe.to.clone_from(to);
     }
@@ -178,8 +218,18 @@ fn recipes(project: &Project, args: &Args) -> Result<Vec<Recipe>, Vec<Problem>> 
         };
         let attributes = &mut recipe.attributes;
         attributes.mode = args.mode.unwrap_or(attributes.mode);
-        attributes.owner = args.owner.as_deref().map(file::user_id).transpose()?.or(attributes.owner);
-        attributes.group = args.group.as_deref().map(file::group_id).transpose()?.or(attributes.group);
+        attributes.owner = args
+            .owner
+            .as_deref()
+            .map(file::user_id)
+            .transpose()?
+            .or(attributes.owner);
+        attributes.group = args
+            .group
+            .as_deref()
+            .map(file::group_id)
+            .transpose()?
+            .or(attributes.group);
         attributes.follow = args.follow;
     }
     Ok(recipes)
@@ -203,7 +253,11 @@ fn report(args: &Args, recipe: &Recipe, made: &Made, change: Change) -> Result<(
         });
         return print(format!("{object}\n"));
     }
-    let would = if args.check || args.dry_run { "would be " } else { "" };
+    let would = if args.check || args.dry_run {
+        "would be "
+    } else {
+        ""
+    };
     let what = match change {
         Change::None => "unchanged".to_owned(),
         Change::Attributes => format!("{would}given mode {mode}, its owner and group"),
@@ -211,7 +265,11 @@ fn report(args: &Args, recipe: &Recipe, made: &Made, change: Change) -> Result<(
         Change::Created => format!("{would}written"),
     };
     let count = made.names.len();
-    say(format!("{}: {what} ({mode}, {count} value{})", recipe.to.display(), if count == 1 { "" } else { "s" }));
+    say(format!(
+        "{}: {what} ({mode}, {count} value{})",
+        recipe.to.display(),
+        if count == 1 { "" } else { "s" }
+    ));
     Ok(())
 }
 
@@ -220,7 +278,12 @@ fn old(recipe: &Recipe) -> Option<BTreeMap<String, Vec<u8>>> {
     let dialect = recipe.reads_as()?;
     let bytes = file::read(&recipe.to, MAX_OLD).ok()?;
     let entries = dialect.read(&bytes).ok()?;
-    Some(entries.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    Some(
+        entries
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect(),
+    )
 }
 
 /// Names, one a line: `+` added, `-` removed, `~` altered.
@@ -230,7 +293,9 @@ fn diff(recipe: &Recipe, made: &Made, old: Option<&BTreeMap<String, Vec<u8>>>) {
     };
     let empty = BTreeMap::new();
     let old = old.unwrap_or(&empty);
-    let Ok(new) = dialect.read(text.expose()) else { return };
+    let Ok(new) = dialect.read(text.expose()) else {
+        return;
+    };
     let new: BTreeMap<_, _> = new.into_iter().collect();
     for (name, value) in &new {
         match old.get(name.as_ref()) {
@@ -241,7 +306,11 @@ fn diff(recipe: &Recipe, made: &Made, old: Option<&BTreeMap<String, Vec<u8>>>) {
     }
     for name in old.keys().filter(|name| !new.contains_key(name.as_str())) {
         // A name in the old file may be a line that nobody meant as one: only a real one is repeated.
-        say(format!("  - {}", Name::new(name).map_or("(a line that is no name)".to_owned(), |name| name.to_string())));
+        say(format!(
+            "  - {}",
+            Name::new(name).map_or("(a line that is no name)".to_owned(), |name| name
+                .to_string())
+        ));
     }
 }
 

@@ -36,7 +36,11 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     if variable.derive.is_some() {
         return Err(project
             .inventory
-            .problem("derived", variable.at, format!("{name} is made of other values and is stored nowhere"))
+            .problem(
+                "derived",
+                variable.at,
+                format!("{name} is made of other values and is stored nowhere"),
+            )
             .help("set the values it is made of")
             .into());
     }
@@ -54,8 +58,15 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         contents.bundle(&bundle)?.insert(name.clone(), value);
         Ok(())
     })?;
-    let what = if changed.written.is_empty() { "has this value already" } else { "set" };
-    say(format!("{name} {what} in {} (profile {profile})", path.display()));
+    let what = if changed.written.is_empty() {
+        "has this value already"
+    } else {
+        "set"
+    };
+    say(format!(
+        "{name} {what} in {} (profile {profile})",
+        path.display()
+    ));
     Ok(Done::Well)
 }
 
@@ -65,7 +76,11 @@ fn value(args: &Args, name: &Name, shell: &Shell) -> Result<Secret, Problem> {
         Some(path) => file::read(path, MAX_VALUE)?,
         None if io::stdin().is_terminal() => {
             if shell.non_interactive {
-                return Err(Problem::new("no-value", "no value was given, and --non-interactive says not to ask").help(format!("give it on stdin: … | dotage set {name}")));
+                return Err(Problem::new(
+                    "no-value",
+                    "no value was given, and --non-interactive says not to ask",
+                )
+                .help(format!("give it on stdin: … | dotage set {name}")));
             }
             return ask::new_value(name.as_str());
         }
@@ -75,9 +90,15 @@ fn value(args: &Args, name: &Name, shell: &Shell) -> Result<Secret, Problem> {
                 .lock()
                 .take(MAX_VALUE as u64 + 1)
                 .read_to_end(&mut bytes)
-                .map_err(|error| Problem::new("stdin", format!("cannot read stdin: {}", error.kind())))?;
+                .map_err(|error| {
+                    Problem::new("stdin", format!("cannot read stdin: {}", error.kind()))
+                })?;
             if bytes.len() > MAX_VALUE {
-                return Err(Problem::new("too-large", format!("a value of more than {} KiB", MAX_VALUE / 1024)).help("keep large files out of a vault: encrypt them with age -R beside it"));
+                return Err(Problem::new(
+                    "too-large",
+                    format!("a value of more than {} KiB", MAX_VALUE / 1024),
+                )
+                .help("keep large files out of a vault: encrypt them with age -R beside it"));
             }
             bytes
         }

@@ -34,7 +34,12 @@ pub fn identities(person: Arc<dyn Person>, only: Option<&Path>) -> Result<Identi
         add_file(&mut identities, path, "the demo's identity")?;
         return Ok(identities);
     }
-    let said = |name: &str| env::var(name).ok().filter(|value| !value.trim().is_empty()).map(Zeroizing::new);
+    let said = |name: &str| {
+        env::var(name)
+            .ok()
+            .filter(|value| !value.trim().is_empty())
+            .map(Zeroizing::new)
+    };
     let mut meant = false;
     if let Some(value) = said("DOTAGE_IDENTITY") {
         meant = true;
@@ -46,7 +51,11 @@ pub fn identities(person: Arc<dyn Person>, only: Option<&Path>) -> Result<Identi
     }
     if let Some(path) = said("DOTAGE_IDENTITY_FILE") {
         meant = true;
-        add_file(&mut identities, Path::new(path.as_str()), "DOTAGE_IDENTITY_FILE")?;
+        add_file(
+            &mut identities,
+            Path::new(path.as_str()),
+            "DOTAGE_IDENTITY_FILE",
+        )?;
     }
     if let Some(command) = said("DOTAGE_IDENTITY_COMMAND") {
         meant = true;
@@ -57,7 +66,9 @@ pub fn identities(person: Arc<dyn Person>, only: Option<&Path>) -> Result<Identi
         return Ok(identities);
     }
     let home = env::var_os("HOME").map(PathBuf::from);
-    let sops = env::var_os("SOPS_AGE_KEY_FILE").map(PathBuf::from).or_else(|| Some(config()?.join("sops/age/keys.txt")));
+    let sops = env::var_os("SOPS_AGE_KEY_FILE")
+        .map(PathBuf::from)
+        .or_else(|| Some(config()?.join("sops/age/keys.txt")));
     let ssh = home.map(|home| home.join(".ssh/id_ed25519"));
     let places: Vec<PathBuf> = [default_file(), sops, ssh].into_iter().flatten().collect();
     for path in places.iter().filter(|path| path.exists()) {
@@ -65,7 +76,10 @@ pub fn identities(person: Arc<dyn Person>, only: Option<&Path>) -> Result<Identi
         identities.add(&material, &path.to_string_lossy())?;
     }
     if identities.is_empty() {
-        let looked: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();
+        let looked: Vec<String> = places
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
         return Err(Problem::new(
             Problem::NO_IDENTITY,
             format!("no identity to open the vault with: DOTAGE_IDENTITY, DOTAGE_IDENTITY_FILE and DOTAGE_IDENTITY_COMMAND are not set, and none of these is there: {}", looked.join(", ")),
@@ -78,8 +92,14 @@ pub fn identities(person: Arc<dyn Person>, only: Option<&Path>) -> Result<Identi
 fn add_file(identities: &mut Identities, path: &Path, variable: &str) -> Result<(), Problem> {
     let material = Zeroizing::new(file::read(path, MAX_IDENTITY).map_err(|problem| {
         // What the variable holds may be a key that was pasted wrongly, so it is not repeated.
-        Problem::new(Problem::NO_IDENTITY, format!("{variable} does not lead to a file that can be read ({})", problem.rule))
-            .help(format!("set {variable} to the path of an identity file"))
+        Problem::new(
+            Problem::NO_IDENTITY,
+            format!(
+                "{variable} does not lead to a file that can be read ({})",
+                problem.rule
+            ),
+        )
+        .help(format!("set {variable} to the path of an identity file"))
     })?);
     identities.add(&material, &format!("{variable} ({})", path.display()))
 }
@@ -87,12 +107,16 @@ fn add_file(identities: &mut Identities, path: &Path, variable: &str) -> Result<
 /// Whether a text is an identity itself and not a path to one.
 fn is_material(text: &str) -> bool {
     let text = text.trim_start();
-    let upper = text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("age-"));
+    let upper = text
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case("age-"));
     upper || text.starts_with('#') || text.starts_with("-----BEGIN") || text.contains('\n')
 }
 
 fn config() -> Option<PathBuf> {
-    let said = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let said = env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
     said.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".config")))
 }
 
@@ -102,7 +126,13 @@ mod tests {
 
     #[test]
     fn a_key_is_told_from_a_path() {
-        for key in ["AGE-SECRET-KEY-1ABC", "age-secret-key-1abc", "AGE-PLUGIN-X-1", "# created: x\nAGE-SECRET-KEY-1", "-----BEGIN OPENSSH PRIVATE KEY-----"] {
+        for key in [
+            "AGE-SECRET-KEY-1ABC",
+            "age-secret-key-1abc",
+            "AGE-PLUGIN-X-1",
+            "# created: x\nAGE-SECRET-KEY-1",
+            "-----BEGIN OPENSSH PRIVATE KEY-----",
+        ] {
             assert!(is_material(key), "{key}");
         }
         for path in ["/builds/x.tmp/DOTAGE_IDENTITY", "identity.txt", "./age/key"] {

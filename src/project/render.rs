@@ -4,6 +4,7 @@ use super::Project;
 use crate::dialect::Dialect;
 use crate::file::{self, Attributes, Change};
 use crate::inventory::{Origin, Target};
+use crate::preset;
 use crate::problem::Problem;
 use crate::secret::{Name, Secret};
 use crate::template::{self, Listed, Scope, Template};
@@ -47,13 +48,19 @@ impl Project {
     /// # Errors
     /// An owner or a group that this machine doesn't have.
     pub fn recipe(&self, name: &str, target: &Target, profile: &str) -> Result<Recipe, Problem> {
-        let consumers: Vec<Dialect> = target.consumers.iter().filter_map(|consumer| Dialect::from_name(&consumer.value)).collect();
+        let consumers: Vec<Dialect> = target
+            .consumers
+            .iter()
+            .filter_map(|consumer| Dialect::from_name(&consumer.value))
+            .collect();
         let dialect = match &target.dialect {
             Some(dialect) => Dialect::from_name(&dialect.value),
             None if consumers.is_empty() => None,
             None => Some(Dialect::of(&consumers)),
         };
-        let id = |text: &Option<String>, find: fn(&str) -> Result<u32, Problem>| text.as_deref().map(find).transpose();
+        let id = |text: &Option<String>, find: fn(&str) -> Result<u32, Problem>| {
+            text.as_deref().map(find).transpose()
+        };
         Ok(Recipe {
             target: Some(name.to_owned()),
             template: match &target.source {
@@ -62,7 +69,11 @@ impl Project {
             },
             dialect,
             to: self.root.join(&target.to.value),
-            profile: target.profile.as_ref().map_or(profile, |profile| profile.value.as_str()).to_owned(),
+            profile: target
+                .profile
+                .as_ref()
+                .map_or(profile, |profile| profile.value.as_str())
+                .to_owned(),
             service: target.service.as_ref().map(|service| service.value.clone()),
             names: target.names.iter().map(|name| name.value.clone()).collect(),
             attributes: Attributes {
@@ -79,7 +90,11 @@ impl Project {
     ///
     /// # Errors
     /// What is wrong with the template, the names it asks for, or their values: nothing is written in any case.
-    pub fn make(&self, recipe: &Recipe, identities: &dyn Fn() -> Result<Identities, Problem>) -> Result<Made, Vec<Problem>> {
+    pub fn make(
+        &self,
+        recipe: &Recipe,
+        identities: &dyn Fn() -> Result<Identities, Problem>,
+    ) -> Result<Made, Vec<Problem>> {
         let mut visible = self.names(recipe.service.as_deref())?;
         if !recipe.names.is_empty() {
             visible.retain(|name| recipe.names.contains(name));
@@ -98,8 +113,12 @@ impl Project {
         identities: &dyn Fn() -> Result<Identities, Problem>,
     ) -> Result<Made, Vec<Problem>> {
         let beside = self.root.join(template);
-        let path = if self.root.as_os_str().is_empty() || !beside.exists() { template } else { &beside };
-        let template = Template::load(path, recipe.dialect)?;
+        let path = if self.root.as_os_str().is_empty() || !beside.exists() {
+            template
+        } else {
+            &beside
+        };
+        let template = Template::load(path, recipe.dialect, preset::BUILT_IN)?;
         let mut wanted = BTreeSet::new();
         let mut problems = Vec::new();
         for name in template.names() {
@@ -119,19 +138,40 @@ impl Project {
         }
         let values = self.values(&recipe.profile, &wanted, identities)?;
         self.complete(recipe, &wanted, &values.secrets.keys().collect())?;
-        let listed = wanted.iter().filter(|name| values.secrets.contains_key(*name)).filter_map(|name| {
-            let variable = self.inventory.variables.get(name)?;
-            Some(Listed { name: name.clone(), sensitive: variable.sensitive, purpose: variable.purpose.clone() })
-        });
+        let listed = wanted
+            .iter()
+            .filter(|name| values.secrets.contains_key(*name))
+            .filter_map(|name| {
+                let variable = self.inventory.variables.get(name)?;
+                Some(Listed {
+                    name: name.clone(),
+                    sensitive: variable.sensitive,
+                    purpose: variable.purpose.clone(),
+                })
+            });
         let scope = Scope {
             variables: listed.collect(),
             secrets: values.secrets,
             profile: recipe.profile.clone(),
             service: recipe.service.clone(),
-            env: self.inventory.env.iter().filter_map(|name| Some((name.value.to_string(), std::env::var(name.value.as_str()).ok()?))).collect(),
+            env: self
+                .inventory
+                .env
+                .iter()
+                .filter_map(|name| {
+                    Some((
+                        name.value.to_string(),
+                        std::env::var(name.value.as_str()).ok()?,
+                    ))
+                })
+                .collect(),
         };
         let rendered = template.render(scope)?;
-        Ok(Made { files: vec![(None, rendered.text)], names: rendered.names, opened_by: values.opened_by })
+        Ok(Made {
+            files: vec![(None, rendered.text)],
+            names: rendered.names,
+            opened_by: values.opened_by,
+        })
     }
 
     /// A folder with a file for each variable, its bytes and nothing else.
@@ -143,10 +183,20 @@ impl Project {
     ) -> Result<Made, Vec<Problem>> {
         let values = self.values(&recipe.profile, visible, identities)?;
         self.complete(recipe, visible, &values.secrets.keys().collect())?;
-        let service = recipe.service.as_ref().and_then(|service| self.inventory.services.get(service));
-        let mut made = Made { files: Vec::new(), names: Vec::new(), opened_by: values.opened_by };
+        let service = recipe
+            .service
+            .as_ref()
+            .and_then(|service| self.inventory.services.get(service));
+        let mut made = Made {
+            files: Vec::new(),
+            names: Vec::new(),
+            opened_by: values.opened_by,
+        };
         for (name, secret) in values.secrets {
-            let file = service.map_or_else(|| name.as_str().to_ascii_lowercase(), |service| service.file_name(&name));
+            let file = service.map_or_else(
+                || name.as_str().to_ascii_lowercase(),
+                |service| service.file_name(&name),
+            );
             made.names.push(name.to_string());
             made.files.push((Some(file), secret));
         }
@@ -154,16 +204,46 @@ impl Project {
     }
 
     /// A problem for each value that the profile requires and doesn't have.
-    fn complete(&self, recipe: &Recipe, wanted: &BTreeSet<Name>, have: &BTreeSet<&Name>) -> Result<(), Vec<Problem>> {
-        let required = |name: &&Name| self.inventory.variables.get(*name).is_some_and(|variable| variable.is_required(&recipe.profile, recipe.service.as_deref()));
-        let missing: Vec<Problem> = wanted.iter().filter(|name| !have.contains(name)).filter(required).map(|name| self.missing(name, &recipe.profile)).collect();
-        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    fn complete(
+        &self,
+        recipe: &Recipe,
+        wanted: &BTreeSet<Name>,
+        have: &BTreeSet<&Name>,
+    ) -> Result<(), Vec<Problem>> {
+        let required = |name: &&Name| {
+            self.inventory.variables.get(*name).is_some_and(|variable| {
+                variable.is_required(&recipe.profile, recipe.service.as_deref())
+            })
+        };
+        let missing: Vec<Problem> = wanted
+            .iter()
+            .filter(|name| !have.contains(name))
+            .filter(required)
+            .map(|name| self.missing(name, &recipe.profile))
+            .collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(missing)
+        }
     }
 
     /// Why a template may not have a name that it asks for.
     fn invisible(&self, template: &Template, name: &str, recipe: &Recipe) -> Problem {
-        let Some(known) = self.inventory.variables.get_key_value(name).map(|(known, _)| known) else {
-            let problem = template.problem_with(name, "undeclared", &format!("{name} is not declared in {}", self.inventory.path.display()));
+        let Some(known) = self
+            .inventory
+            .variables
+            .get_key_value(name)
+            .map(|(known, _)| known)
+        else {
+            let problem = template.problem_with(
+                name,
+                "undeclared",
+                &format!(
+                    "{name} is not declared in {}",
+                    self.inventory.path.display()
+                ),
+            );
             return problem.help(match self.nearest(name) {
                 Some(near) => format!("did you mean {near}?"),
                 None => format!("declare {name} under `variables:`"),
@@ -171,10 +251,18 @@ impl Project {
         };
         match &recipe.service {
             Some(service) if recipe.names.is_empty() || recipe.names.contains(known) => template
-                .problem_with(name, "not-used-by", &format!("{name} is not a variable of service {service}"))
+                .problem_with(
+                    name,
+                    "not-used-by",
+                    &format!("{name} is not a variable of service {service}"),
+                )
                 .help(format!("add {service} to the `used_by` of {name}")),
             _ => template
-                .problem_with(name, "not-in-target", &format!("{name} is not among the target's `names`"))
+                .problem_with(
+                    name,
+                    "not-in-target",
+                    &format!("{name} is not among the target's `names`"),
+                )
                 .help(format!("add {name} to the target's `names`")),
         }
     }
@@ -186,10 +274,22 @@ impl Project {
     pub fn write(&self, recipe: &Recipe, made: &Made, really: bool) -> Result<Change, Problem> {
         let (to, attributes) = (recipe.to.as_path(), &recipe.attributes);
         if let [(None, text)] = made.files.as_slice() {
-            return if really { file::replace(to, text.expose(), attributes) } else { file::compare(to, text.expose(), attributes) };
+            return if really {
+                file::replace(to, text.expose(), attributes)
+            } else {
+                file::compare(to, text.expose(), attributes)
+            };
         }
-        let files: Vec<(&str, &[u8])> = made.files.iter().filter_map(|(name, secret)| Some((name.as_deref()?, secret.expose()))).collect();
-        if really { file::replace_folder(to, &files, attributes, false) } else { file::compare_folder(to, &files, attributes, false) }
+        let files: Vec<(&str, &[u8])> = made
+            .files
+            .iter()
+            .filter_map(|(name, secret)| Some((name.as_deref()?, secret.expose())))
+            .collect();
+        if really {
+            file::replace_folder(to, &files, attributes, false)
+        } else {
+            file::compare_folder(to, &files, attributes, false)
+        }
     }
 }
 
@@ -197,6 +297,7 @@ impl Recipe {
     /// The dialect of the file that it writes; none for a folder.
     #[must_use]
     pub fn reads_as(&self) -> Option<Dialect> {
-        self.dialect.or_else(|| template::dialect_of(self.template.as_ref()?.file_name()?.to_str()?))
+        self.dialect
+            .or_else(|| template::dialect_of(self.template.as_ref()?.file_name()?.to_str()?))
     }
 }
