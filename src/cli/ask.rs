@@ -29,7 +29,6 @@ pub(super) fn new_value(name: &str) -> Result<Secret, Problem> {
     .help(format!("dotage set {name}")))
 }
 
-
 fn hidden(question: &str) -> Result<Secret, Problem> {
     rpassword::prompt_password(Printable(question).to_string())
         .map(|text| Secret::new(text.into_bytes()))
