@@ -350,7 +350,7 @@ fn damaged(path: &Path, file: &[u8], error: &DecryptError) -> Problem {
         }
     }
     match error {
-        DecryptError::UnknownFormat => {
+        DecryptError::UnknownFormat if !v1(file) => {
             Problem::new("vault-version", "is an age file of another version than v1")
                 .at(Place::file(path))
                 .help(
