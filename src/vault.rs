@@ -584,3 +584,5 @@ fn unreadable(path: &Path) -> Problem {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

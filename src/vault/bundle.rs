@@ -316,7 +316,7 @@ fn conflict(path: &Path, file: &[u8]) -> Option<Problem> {
 }
 
 /// What is wrong with a file that age refused. Nothing of the error's own text is shown.
-fn damaged(path: &Path, file: &[u8], error: &DecryptError) -> Problem {
+pub(super) fn damaged(path: &Path, file: &[u8], error: &DecryptError) -> Problem {
     let armored = file.trim_ascii_start().starts_with(BEGIN);
     let problem = |rule, line, message: String| {
         Problem::new(rule, message)
@@ -350,7 +350,7 @@ fn damaged(path: &Path, file: &[u8], error: &DecryptError) -> Problem {
         }
     }
     match error {
-        DecryptError::UnknownFormat => {
+        DecryptError::UnknownFormat if !v1(file) => {
             Problem::new("vault-version", "is an age file of another version than v1")
                 .at(Place::file(path))
                 .help(

@@ -182,30 +182,16 @@ impl Identities {
             let result = match &identity.key {
                 Key::X25519(key) => decrypt(key),
                 Key::Ssh(key) => decrypt(key),
-                Key::Plugin(key) => {
-                    match age::plugin::IdentityPluginV1::new(
-                        key.plugin(),
-                        std::slice::from_ref(key),
-                        Bridge(Arc::clone(&self.person)),
-                    ) {
-                        Ok(plugin) => decrypt(&plugin),
-                        Err(error) => Err(age::DecryptError::PluginResolve(error)),
-                    }
+                Key::Plugin(key) => self.ask_plugin(key, decrypt),
+                Key::LockedSsh { .. } if !identity.is_reader(header) => {
+                    Err(age::DecryptError::NoMatchingKeys)
                 }
                 Key::LockedSsh { key, open } => {
-                    if !identity
-                        .public
-                        .as_deref()
-                        .is_some_and(|key| header.has_ssh(key))
-                    {
-                        Err(age::DecryptError::NoMatchingKeys)
-                    } else {
-                        match self.unlock_ssh(key, open, &identity.origin) {
-                            Ok(key) => decrypt(key),
-                            Err(unusable) => {
-                                tried.push(format!("{identity}: {unusable}"));
-                                continue;
-                            }
+                    match self.unlock_ssh(key, open, &identity.origin) {
+                        Ok(key) => decrypt(key),
+                        Err(why) => {
+                            tried.push(format!("{identity}: {why}"));
+                            continue;
                         }
                     }
                 }
@@ -216,7 +202,7 @@ impl Identities {
                                 return Some(end);
                             }
                         }
-                        Err(unusable) => tried.push(format!("{identity}: {unusable}")),
+                        Err(why) => tried.push(format!("{identity}: {why}")),
                     }
                     continue;
                 }
@@ -234,6 +220,19 @@ impl Identities {
             }
         }
         None
+    }
+
+    /// Tries the identity that a plugin knows.
+    fn ask_plugin<T>(
+        &self,
+        key: &age::plugin::Identity,
+        decrypt: &dyn Fn(&dyn age::Identity) -> Result<T, age::DecryptError>,
+    ) -> Result<T, age::DecryptError> {
+        let person = Bridge(Arc::clone(&self.person));
+        let only = std::slice::from_ref(key);
+        let plugin = age::plugin::IdentityPluginV1::new(key.plugin(), only, person)
+            .map_err(age::DecryptError::PluginResolve)?;
+        decrypt(&plugin)
     }
 
     /// The SSH key behind its passphrase, which is asked for once.
@@ -298,6 +297,12 @@ impl fmt::Display for Identity {
 }
 
 impl Identity {
+    /// Whether the header names this SSH key.
+    fn is_reader(&self, header: &Header) -> bool {
+        let key = self.public.as_deref();
+        key.is_some_and(|key| header.has_ssh(key))
+    }
+
     /// What trying it costs a person.
     fn cost(&self) -> u8 {
         match &self.key {
@@ -345,16 +350,19 @@ fn parse(material: &[u8], origin: &str) -> Result<Vec<Identity>, Problem> {
             .help(help)
     };
     if bundle::is_age(material) {
-        let binary = bundle::binary(material).map_err(|_| {
-            wrong(
-                "this encrypted identity file is damaged",
-                "restore it from a backup",
-            )
-        })?;
+        let binary = bundle::binary(material)
+            .ok()
+            .filter(|binary| age::Decryptor::new_buffered(&binary[..]).is_ok())
+            .ok_or_else(|| {
+                wrong(
+                    "this encrypted identity file is damaged",
+                    "restore it from a backup",
+                )
+            })?;
         if !Header::of(&binary).passphrase() {
             return Err(wrong(
                 "this is an age file, but not one that a passphrase opens: an identity file is a text, or encrypted with a passphrase",
-                "name an identity file; for a vault, use --vault or dotage.yaml",
+                "name an identity file",
             ));
         }
         return Ok(vec![Identity {

@@ -35,7 +35,7 @@ enum Kind {
     X25519(age::x25519::Recipient),
     Ssh(age::ssh::Recipient),
     Tag(age::tag::Recipient),
-    TagPq(age::tagpq::Recipient),
+    TagPq(Box<age::tagpq::Recipient>),
     Plugin(age::plugin::Recipient),
 }
 
@@ -254,7 +254,7 @@ impl Recipients {
                 Kind::X25519(recipient) => all.push(Box::new(recipient.clone())),
                 Kind::Ssh(recipient) => all.push(Box::new(recipient.clone())),
                 Kind::Tag(recipient) => all.push(Box::new(recipient.clone())),
-                Kind::TagPq(recipient) => all.push(Box::new(recipient.clone())),
+                Kind::TagPq(recipient) => all.push(recipient.clone()),
                 Kind::Plugin(recipient) => plugins.push(recipient.clone()),
             }
         }
@@ -315,7 +315,7 @@ fn reader(line: &str) -> Result<Reader, Wrong> {
     if line.starts_with("ssh-") || line.starts_with("ecdsa-") || line.starts_with("sk-") {
         return ssh(line);
     }
-    let kind = if let Ok(recipient) = line.parse() {
+    let kind = if let Ok(recipient) = line.parse::<age::x25519::Recipient>() {
         Kind::X25519(recipient)
     } else if line.starts_with("age1tag1") {
         Kind::Tag(
@@ -323,13 +323,13 @@ fn reader(line: &str) -> Result<Reader, Wrong> {
                 .map_err(|_| wrong("an age1tag recipient with a typing error", "copy it again"))?,
         )
     } else if line.starts_with("age1tagpq1") {
-        Kind::TagPq(line.parse().map_err(|_| {
+        Kind::TagPq(line.parse().map(Box::new).map_err(|_| {
             wrong(
                 "an age1tagpq recipient with a typing error",
                 "copy it again",
             )
         })?)
-    } else if let Ok(recipient) = line.parse() {
+    } else if let Ok(recipient) = line.parse::<age::plugin::Recipient>() {
         Kind::Plugin(recipient)
     } else if line.starts_with("age1") {
         return Err(wrong(

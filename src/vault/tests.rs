@@ -314,8 +314,8 @@ a reader's stanza taken out of the header
     vault/auth.age: was altered: its age header fails authentication
     help: bring it back: git restore vault/auth.age
 a header that is no header
-    vault/auth.age: is an age file of another version than v1
-    help: see `age --version` where it was written; dotage reads age-encryption.org/v1
+    vault/auth.age: was altered: its age header is malformed
+    help: bring it back: git restore vault/auth.age
 a version to come
     vault/auth.age: is an age file of another version than v1
     help: see `age --version` where it was written; dotage reads age-encryption.org/v1
@@ -650,4 +650,345 @@ fn a_value_that_is_no_text_is_named() {
         said(&folder, result.map(drop)),
         "vault/auth.age: the value of DER is not UTF-8 text, which is all that a vault holds\nhelp: keep it as base64, and say so in dotage.yaml"
     );
+}
+
+#[test]
+fn identity_material_that_can_not_be_used_says_why_and_quotes_nothing() {
+    let mut locked_to_key = seal(b"AGE-SECRET-KEY-1...", PUBLIC);
+    locked_to_key.extend_from_slice(b"\n");
+    let rsa = format!(
+        "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n",
+        base64::Engine::encode(
+            &base64::prelude::BASE64_STANDARD,
+            b"openssh-key-v1\0....\0\0\0\x07ssh-rsa...."
+        )
+    );
+    let half: String = SSH_KEY.lines().take(3).map(|l| format!("{l}\n")).collect();
+    let table: [(&[u8], &str); 14] = [
+        (
+            b"",
+            "k: no identity is in it\nhelp: make one: dotage keygen",
+        ),
+        (
+            b"# created: today\n\n",
+            "k: no identity is in it\nhelp: make one: dotage keygen",
+        ),
+        (
+            b"\xff\xfe",
+            "k: this is no identity: it isn't even text\nhelp: name an age identity file (dotage keygen makes one) or an ssh-ed25519 private key",
+        ),
+        (
+            b"# me\ncanary-5f2c\n",
+            "k:2: this is no age identity\nhelp: an identity file has one AGE-SECRET-KEY-1… a line, and comments behind a `#`",
+        ),
+        (
+            b"AGE-SECRET-KEY-1QP5Y0CRWA9P84N56MV0NWADTDPNZ60TRE38W0TN2VU5U73ZMMKCQ3QSPAX",
+            "k:1: this begins like an age identity, but its checksum is wrong\nhelp: copy it again, whole",
+        ),
+        (
+            b"AGE-SECRET-KEY-PQ-1ZEFUDVVSG383U8MLX9Q00GU3R4VXAP3S4LHAW5AZKHC2D9L7E43QECK23H",
+            "k:1: a post-quantum identity, which is used through age-plugin-pq\nhelp: convert it: age-plugin-pq -identity",
+        ),
+        (
+            b"AGE-PLUGIN-NOSUCHTHING-1QQQ",
+            "k:1: this begins like an age identity, but its checksum is wrong\nhelp: copy it again, whole",
+        ),
+        (
+            PUBLIC.as_bytes(),
+            "k:1: a public key, which opens nothing\nhelp: give the secret key that belongs to it: AGE-SECRET-KEY-1…",
+        ),
+        (
+            SSH.as_bytes(),
+            "k:1: a public key, which opens nothing\nhelp: give the secret key that belongs to it: AGE-SECRET-KEY-1…",
+        ),
+        (
+            &locked_to_key,
+            "k: this is an age file, but not one that a passphrase opens: an identity file is a text, or encrypted with a passphrase\nhelp: name an identity file",
+        ),
+        (
+            b"age-encryption.org/v1\n-> X",
+            "k: this encrypted identity file is damaged\nhelp: restore it from a backup",
+        ),
+        (
+            rsa.as_bytes(),
+            "k: ssh-rsa keys are refused: decrypting with one leaks it through timing (RUSTSEC-2023-0071), with no fixed release\nhelp: use an ssh-ed25519 key, or an age key: dotage keygen",
+        ),
+        (
+            half.as_bytes(),
+            "k: this SSH private key is damaged\nhelp: restore it, or use another identity",
+        ),
+        (
+            b"-----BEGIN EC PRIVATE KEY-----\ncanary-5f2c\n",
+            "k: age can't use this type of SSH key\nhelp: use an ssh-ed25519 key, or an age key: dotage keygen",
+        ),
+    ];
+    for (material, expected) in table {
+        let mut identities = identities(&[]);
+        let said = identities.add(material, "k").unwrap_err().to_string();
+        assert_eq!(said, expected);
+        assert!(identities.is_empty());
+    }
+}
+
+#[test]
+fn every_kind_of_identity_opens_what_it_should_and_says_who_it_is() {
+    let (folder, vault) = folder();
+    let file =
+        format!("# created: yesterday\r\n# public key: {OTHER}\r\n{OTHER_KEY}\r\n\n  {KEY}  ");
+    for (material, readers, who) in [
+        (KEY, PUBLIC, PUBLIC),
+        (&*file, PUBLIC, PUBLIC),
+        (&*file, OTHER, OTHER),
+        (SSH_KEY, SSH, SSH),
+    ] {
+        put(&folder, "vault/auth.age", &seal(b"A: \"a\"\n", readers));
+        let opened = vault.open(None, &identities(&[material])).unwrap();
+        let who = who.trim_end_matches(" alice@laptop");
+        assert_eq!(opened.opened_by["auth"], format!("{who} (identity.txt)"));
+        // Not armored, it is read the same.
+        let binary = binary(&fs::read(vault.file("auth")).unwrap());
+        put(&folder, "vault/auth.age", &binary);
+        assert_eq!(
+            vault
+                .open(None, &identities(&[material]))
+                .unwrap()
+                .secrets
+                .len(),
+            1
+        );
+    }
+    assert_eq!(
+        identities(&[SSH_KEY, &file])
+            .public_keys()
+            .collect::<Vec<_>>(),
+        [SSH.trim_end_matches(" alice@laptop"), OTHER, PUBLIC]
+    );
+}
+
+#[test]
+fn a_locked_ssh_key_is_asked_for_once_and_only_when_it_is_a_reader() {
+    let (folder, vault) = folder();
+    let readers = format!("{LOCKED}\n{SSH}\n");
+    put(&folder, "vault/auth.age", &seal(b"A: \"a\"\n", &readers));
+    put(&folder, "vault/gateway.age", &seal(b"B: \"b\"\n", &readers));
+    let person = knows("passphrase");
+    let asked = || person.1.load(std::sync::atomic::Ordering::Relaxed);
+    let mut locked = Identities::none(person.clone());
+    locked.add(LOCKED_KEY.as_bytes(), "id_ed25519").unwrap();
+    let opened = vault.open(None, &locked).unwrap();
+    assert_eq!(
+        opened.opened_by["gateway"],
+        format!("{LOCKED} (id_ed25519)")
+    );
+    assert_eq!(asked(), 1);
+
+    // A key that needs nobody comes first.
+    let mut both = Identities::none(person.clone());
+    both.add(LOCKED_KEY.as_bytes(), "id_ed25519").unwrap();
+    both.add(SSH_KEY.as_bytes(), "other").unwrap();
+    vault.open(None, &both).unwrap();
+    // Nobody is asked for a key that can't open it.
+    put(&folder, "vault/auth.age", &seal(b"A: \"a\"\n", OTHER));
+    let wanted = BTreeSet::from(["auth".to_owned()]);
+    let mut fresh = Identities::none(person.clone());
+    fresh.add(LOCKED_KEY.as_bytes(), "id_ed25519").unwrap();
+    let problem = vault.open(Some(&wanted), &fresh).map(drop).unwrap_err();
+    assert_eq!(problem.rule, Problem::NO_IDENTITY);
+    assert_eq!(asked(), 1);
+}
+
+/// An identity file with [`KEY`] under a passphrase, with as little work as age allows.
+fn locked_file(passphrase: &str) -> Vec<u8> {
+    let mut recipient = age::scrypt::Recipient::new(passphrase.to_owned().into());
+    recipient.set_work_factor(2);
+    age::encrypt_and_armor(&recipient, format!("# me\n{KEY}\n").as_bytes())
+        .unwrap()
+        .into_bytes()
+}
+
+#[test]
+fn a_locked_identity_file_is_asked_for_once_and_last() {
+    let (folder, vault) = folder();
+    put(&folder, "vault/auth.age", &seal(b"A: \"a\"\n", PUBLIC));
+    put(&folder, "vault/gateway.age", &seal(b"B: \"b\"\n", PUBLIC));
+    let person = knows("correct horse");
+    let asked = || person.1.load(std::sync::atomic::Ordering::Relaxed);
+    let mut locked = Identities::none(person.clone());
+    locked
+        .add(&locked_file("correct horse"), "identity.age")
+        .unwrap();
+    assert_eq!(
+        vault.open(None, &locked).unwrap().opened_by["auth"],
+        format!("{PUBLIC} (identity.age)")
+    );
+    assert_eq!(asked(), 1);
+    let mut both = Identities::none(person.clone());
+    both.add(&locked_file("correct horse"), "identity.age")
+        .unwrap();
+    both.add(KEY.as_bytes(), "identity.txt").unwrap();
+    vault.open(None, &both).unwrap();
+    assert_eq!(asked(), 1);
+}
+
+#[test]
+fn what_kept_an_identity_from_opening_is_told() {
+    let (folder, vault) = folder();
+    put(&folder, "vault/auth.age", &seal(b"A: \"a\"\n", LOCKED));
+    let tried = |person: Arc<dyn Person>, material: &[u8]| {
+        let mut identities = Identities::none(person);
+        identities.add(material, "me").unwrap();
+        let problem = vault.open(None, &identities).map(drop).unwrap_err();
+        assert_eq!(problem.rule, Problem::NO_IDENTITY);
+        said(&folder, Err(problem))
+    };
+    let help = "name the identity that belongs to one of its readers in DOTAGE_IDENTITY_FILE";
+    let add = "ask one of its readers to type: dotage recipients add";
+    assert_eq!(
+        tried(Arc::new(Nobody), LOCKED_KEY.as_bytes()),
+        format!(
+            "vault/auth.age: none of these identities opens it (its readers: 1 ssh-ed25519): {LOCKED} (me): it needs a passphrase, and nobody gave one\nhelp: {add} '{LOCKED}'"
+        )
+    );
+    assert_eq!(
+        tried(knows("wrong"), LOCKED_KEY.as_bytes()),
+        format!(
+            "vault/auth.age: none of these identities opens it (its readers: 1 ssh-ed25519): {LOCKED} (me): the passphrase is wrong\nhelp: {add} '{LOCKED}'"
+        )
+    );
+    assert_eq!(
+        tried(knows(""), &locked_file("x")),
+        format!(
+            "vault/auth.age: none of these identities opens it (its readers: 1 ssh-ed25519): me: the passphrase is wrong\nhelp: {help}"
+        )
+    );
+    assert_eq!(
+        tried(knows("x"), &locked_file("x")),
+        format!(
+            "vault/auth.age: none of these identities opens it (its readers: 1 ssh-ed25519): {PUBLIC} (me)\nhelp: {help}"
+        )
+    );
+    let none = Identities::none(Arc::new(Nobody));
+    assert_eq!(
+        said(&folder, vault.open(None, &none).map(drop)),
+        "vault/auth.age: there is no identity to open it with (its readers: 1 ssh-ed25519)\nhelp: set DOTAGE_IDENTITY_FILE to your identity, or make one: dotage keygen"
+    );
+}
+
+#[test]
+fn a_new_identity_is_written_as_age_keygen_writes_it() {
+    let at = |seconds| std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+    for (seconds, expected) in [
+        (0, "1970-01-01T00:00:00Z"),
+        (951_782_399, "2000-02-28T23:59:59Z"),
+        (951_782_400, "2000-02-29T00:00:00Z"),
+        (1_709_164_800, "2024-02-29T00:00:00Z"),
+        (1_735_689_599, "2024-12-31T23:59:59Z"),
+        (1_795_453_461, "2026-11-23T17:04:21Z"),
+        (4_107_542_400, "2100-03-01T00:00:00Z"),
+    ] {
+        let (text, public) = keygen(at(seconds));
+        let text = std::str::from_utf8(text.expose()).unwrap();
+        let lines: Vec<&str> = text.split('\n').collect();
+        assert_eq!(lines[0], format!("# created: {expected}"));
+        assert_eq!(lines[1], format!("# public key: {public}"));
+        assert_eq!((lines[2].len(), &lines[2][..16]), (74, "AGE-SECRET-KEY-1"));
+        assert_eq!(&lines[3..], [""]);
+        assert_eq!(
+            identities(&[text]).public_keys().collect::<Vec<_>>(),
+            [public]
+        );
+    }
+}
+
+#[test]
+fn a_change_of_readers_re_encrypts_only_the_bundles_that_it_governs() {
+    let (folder, vault) = folder();
+    let identities = identities(&[KEY]);
+    put(
+        &folder,
+        "vault/auth.age",
+        &seal(b"# mine\nA: \"a\"\n", PUBLIC),
+    );
+    put(&folder, "vault/gateway.age", &seal(b"B: \"b\"\n", PUBLIC));
+    put(
+        &folder,
+        "vault/gateway.age-recipients",
+        format!("{PUBLIC}\n").as_bytes(),
+    );
+    let gateway = fs::read(vault.file("gateway")).unwrap();
+    let add = |old: &Recipients| old.with(SSH, None);
+    assert_eq!(vault.reencrypt(None, &identities, add).unwrap(), ["auth"]);
+    assert_eq!(fs::read(vault.file("gateway")).unwrap(), gateway);
+    assert_eq!(
+        vault.header("auth").unwrap().to_string(),
+        "1 X25519, 1 ssh-ed25519"
+    );
+    assert_eq!(
+        fs::read_to_string(folder.path().join("vault/.age-recipients")).unwrap(),
+        format!(
+            "{PUBLIC}\n# alice@laptop\n{}\n",
+            SSH.trim_end_matches(" alice@laptop")
+        )
+    );
+    // The new reader reads, and what stood there still stands there to the letter.
+    let auth = fs::read(vault.file("auth")).unwrap();
+    let theirs = self::identities(&[SSH_KEY]);
+    let (text, _) = bundle::open(&vault.file("auth"), &auth, &theirs).unwrap();
+    assert_eq!(&**text, b"# mine\nA: \"a\"\n");
+
+    // A comment changes no reader.
+    let comment =
+        |old: &Recipients| Recipients::parse(&format!("# us\n{}", old.text()), old.path());
+    assert!(
+        vault
+            .reencrypt(None, &identities, comment)
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(fs::read(vault.file("auth")).unwrap(), auth);
+
+    // One bundle gets readers of its own.
+    file::remove(&folder.path().join("vault/gateway.age-recipients")).unwrap();
+    let done = vault.reencrypt(Some("gateway"), &identities, |old| {
+        old.with(OTHER, Some("bert"))
+    });
+    assert_eq!(done.unwrap(), ["gateway"]);
+    assert_eq!(fs::read(vault.file("auth")).unwrap(), auth);
+    assert_eq!(vault.recipients("gateway").unwrap().readers().len(), 3);
+    assert_eq!(vault.recipients("auth").unwrap().readers().len(), 2);
+
+    // A recipients file that was edited by hand is caught up with.
+    put(
+        &folder,
+        "vault/.age-recipients",
+        format!("{PUBLIC}\n{OTHER}\n").as_bytes(),
+    );
+    assert!(
+        !vault
+            .header("auth")
+            .unwrap()
+            .fits(&vault.recipients("auth").unwrap())
+    );
+    let same = |old: &Recipients| Recipients::parse(old.text(), old.path());
+    assert_eq!(vault.reencrypt(None, &identities, same).unwrap(), ["auth"]);
+    assert!(
+        vault
+            .header("auth")
+            .unwrap()
+            .fits(&vault.recipients("auth").unwrap())
+    );
+}
+
+#[test]
+fn when_a_bundle_can_not_be_opened_no_reader_changes() {
+    let (folder, vault) = folder();
+    put(&folder, "vault/auth.age", &seal(b"A: \"a\"\n", PUBLIC));
+    put(&folder, "vault/gateway.age", &seal(b"B: \"b\"\n", OTHER));
+    let before = fs::read(vault.file("auth")).unwrap();
+    let problem = vault
+        .reencrypt(None, &identities(&[KEY]), |old| old.with(SSH, None))
+        .unwrap_err();
+    assert_eq!(problem.rule, Problem::NO_IDENTITY);
+    assert_eq!(fs::read(vault.file("auth")).unwrap(), before);
+    assert_eq!(vault.recipients("auth").unwrap().readers().len(), 1);
 }
