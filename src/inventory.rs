@@ -511,4 +511,80 @@ mod tests {
         }
         assert_eq!(preset.variables.len(), 11);
     }
+
+    fn shown(problems: &[Problem]) -> String {
+        let shown: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{problem}\n"))
+            .collect();
+        shown.join("\n")
+    }
+
+    /// Each `tests/bad/inventory/NAME.yaml` has its whole message beside it in `NAME.txt`. With `DOTAGE_BLESS` set the
+    /// messages are written anew, for a person to read over.
+    #[test]
+    fn each_malformed_inventory_has_the_message_beside_it() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad/inventory");
+        let mut cases = 0;
+        let mut wrong = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let yaml = entry.unwrap().path();
+            if yaml.extension().is_none_or(|end| end != "yaml") {
+                continue;
+            }
+            cases += 1;
+            let text = std::fs::read_to_string(&yaml).unwrap();
+            let message = match Inventory::parse(Path::new("dotage.yaml"), &text) {
+                Ok(_) => "taken\n".to_owned(),
+                Err(problems) => shown(&problems),
+            };
+            let pinned = yaml.with_extension("txt");
+            if std::env::var_os("DOTAGE_BLESS").is_some() {
+                #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+                std::fs::write(&pinned, &message).unwrap();
+            }
+            if std::fs::read_to_string(&pinned).ok().as_ref() != Some(&message)
+                || message == "taken\n"
+            {
+                wrong.push(format!("{}\n{message}", yaml.display()));
+            }
+        }
+        assert!(cases >= 70, "{cases} cases");
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn the_schema_has_the_keys_that_the_parser_has() {
+        let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+        let definitions = schema["$defs"].as_object().unwrap();
+        let keys = |definition: &serde_json::Value| -> Option<BTreeSet<String>> {
+            Some(
+                definition
+                    .get("properties")?
+                    .as_object()?
+                    .keys()
+                    .cloned()
+                    .collect(),
+            )
+        };
+        for (what, known) in parse::SHAPES {
+            let definition = match *what {
+                "format" => &definitions["format"]["oneOf"][1],
+                _ => &definitions[*what],
+            };
+            assert_eq!(
+                keys(definition).unwrap(),
+                known.iter().map(|key| (*key).to_owned()).collect(),
+                "{what}"
+            );
+            assert_eq!(definition["additionalProperties"], false, "{what}");
+        }
+        let shapes: BTreeSet<&str> = parse::SHAPES.iter().map(|(what, _)| *what).collect();
+        for (name, definition) in definitions {
+            assert!(
+                keys(definition).is_none() || shapes.contains(name.as_str()),
+                "{name}"
+            );
+        }
+    }
 }

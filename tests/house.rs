@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms by floor, lowest first. A room imports only from floors below its own.
 const FLOORS: &[&[&str]] = &[
-    &["secret", "problem", "dialect"],
+    &["secret", "problem", "dialect", "preset"],
     &["file", "yaml", "generate", "template"],
     &["vault", "inventory", "child"],
     &["project"],

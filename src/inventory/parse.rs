@@ -53,7 +53,7 @@ const VARIABLE: Shape = (
         "bundle",
         "format",
         "sensitive",
-        "encoding",
+        "base64",
         "required",
         "optional_for",
         "defaults",
@@ -398,13 +398,8 @@ fn variable<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Variable {
             .map_or_else(|| "default".to_owned(), |spot| spot.value),
         class,
         sensitive: reader.boolean(fields.take("sensitive")).unwrap_or(true),
-        base64: reader
-            .word(
-                fields.take("encoding"),
-                &[("base64", true), ("text", false)],
-            )
-            .unwrap_or(false),
-        required: required(reader, fields.take("required")),
+        base64: reader.boolean(fields.take("base64")).unwrap_or(false),
+        required: required(reader, fields.take("required"), bootstrap.is_some()),
         optional_for: reader.texts(fields.take("optional_for")),
         defaults,
         steers_process: reader
@@ -422,26 +417,22 @@ fn variable<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Variable {
     }
 }
 
-/// `true`, `false`, or the profiles.
-fn required<'t>(reader: &mut Reader<'t>, field: Option<Field<'t>>) -> Required {
-    match field {
-        None => Required::Always,
-        Some(Field {
-            node: Node {
-                kind: Kind::List(_),
-                ..
-            },
+/// `true`, `false`, or the profiles. Without a word it is `true`, but not for what only a bootstrap needs.
+fn required<'t>(reader: &mut Reader<'t>, field: Option<Field<'t>>, bootstrap: bool) -> Required {
+    if let Some(Field {
+        node: Node {
+            kind: Kind::List(_),
             ..
-        }) => Required::In(reader.texts(field)),
-        field => reader
-            .word(field, &[("true", true), ("false", false)])
-            .map_or(Required::Always, |always| {
-                if always {
-                    Required::Always
-                } else {
-                    Required::Never
-                }
-            }),
+        },
+        ..
+    }) = field
+    {
+        return Required::In(reader.texts(field));
+    }
+    match reader.boolean(field) {
+        Some(false) => Required::Never,
+        None if bootstrap => Required::Never,
+        _ => Required::Always,
     }
 }
 
@@ -523,12 +514,23 @@ const ANY_TEXT: Format = Format::Text {
 fn format<'t>(reader: &mut Reader<'t>, field: Field<'t>) -> Option<Format> {
     let at = field.node.at;
     let all = || FORMAT.1.join(", ");
-    let none = |at| Node {
-        at,
-        kind: Kind::Map(Vec::new()),
-    };
     let (word, node) = match field.node.kind {
-        Kind::Scalar { text, .. } => (Key { text, at }, none(at)),
+        Kind::Scalar { text, .. } if matches!(text.as_ref(), "regex" | "one_of") => {
+            let help = match text.as_ref() {
+                "regex" => "write format: { regex: '[a-z]+' }",
+                _ => "write format: { one_of: [this, that] }",
+            };
+            let message = format!("the format `{text}` without what it allows");
+            reader.wrong("missing-value", at, message, help);
+            return None;
+        }
+        Kind::Scalar { text, .. } => {
+            let nothing = Node {
+                at,
+                kind: Kind::Map(Vec::new()),
+            };
+            (Key { text, at }, nothing)
+        }
         Kind::Map(mut entries) if entries.len() == 1 => entries.pop()?,
         _ => {
             reader.wrong(
@@ -637,7 +639,16 @@ fn format<'t>(reader: &mut Reader<'t>, field: Field<'t>) -> Option<Format> {
                 .into_iter()
                 .map(|spot| spot.value)
                 .collect();
-            (!words.is_empty()).then_some(Format::OneOf(words))
+            if words.is_empty() {
+                reader.wrong(
+                    "missing-value",
+                    at,
+                    "`one_of` allows nothing",
+                    "write format: { one_of: [this, that] }",
+                );
+                return None;
+            }
+            Some(Format::OneOf(words))
         }
         "integer" => {
             let mut fields = reader.fields(at, node, INTEGER);

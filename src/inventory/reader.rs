@@ -87,7 +87,7 @@ impl<'t> Reader<'t> {
 
     /// Notes that a key is missing which `fields` can't do without.
     pub(super) fn missing(&mut self, fields: &Fields, key: &'static str, help: &str) {
-        let message = format!("a {} without `{key}`", fields.shape.0);
+        let message = format!("{} without `{key}`", one(fields.shape.0));
         self.wrong("missing-key", fields.at, message, help);
     }
 
@@ -117,7 +117,7 @@ impl<'t> Reader<'t> {
                 plain: true,
             } if text.is_empty() => Vec::new(),
             _ => {
-                let message = format!("a {what} that is no mapping");
+                let message = format!("{} that is no mapping", one(what));
                 self.wrong(
                     "wrong-type",
                     node.at,
@@ -129,7 +129,7 @@ impl<'t> Reader<'t> {
         };
         for (key, _) in &entries {
             if !keys.contains(&key.text.as_ref()) {
-                let message = format!("`{}` is no key of a {what}", key.text);
+                let message = format!("`{}` is no key of {}", key.text, one(what));
                 let help = match nearest(&key.text, keys.iter().copied()) {
                     Some(near) => format!("write `{near}`"),
                     None => format!("it may have {}", keys.join(", ")),
@@ -160,19 +160,16 @@ impl<'t> Reader<'t> {
         let Some(Field { key, node }) = field else {
             return Vec::new();
         };
-        let Node { at, kind } = node;
-        match kind {
+        match node.kind {
             Kind::List(items) => items
                 .into_iter()
                 .filter_map(|node| self.text(Field { key, node }))
                 .collect(),
-            kind => self
-                .text(Field {
-                    key,
-                    node: Node { at, kind },
-                })
-                .into_iter()
-                .collect(),
+            Kind::Map(_) => {
+                self.wrong_type(&Field { key, node }, "a text or a list of texts");
+                Vec::new()
+            }
+            Kind::Scalar { .. } => self.text(Field { key, node }).into_iter().collect(),
         }
     }
 
@@ -335,16 +332,26 @@ impl<'t> Reader<'t> {
     }
 }
 
+/// A thing with its article.
+fn one(what: &str) -> String {
+    let article = if what.starts_with(['e', 'i']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {what}")
+}
+
 /// The word of `words` that is most like `text`, if one is like it at all.
 pub(super) fn nearest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let text = text.to_lowercase();
     words
-        .map(|word| {
-            (
-                strsim::damerau_levenshtein(&text.to_lowercase(), &word.to_lowercase()),
-                word,
-            )
+        .filter_map(|word| {
+            let lower = word.to_lowercase();
+            let begun = text.len() >= 3 && lower.starts_with(&text);
+            let distance = strsim::damerau_levenshtein(&text, &lower);
+            (begun || distance * 3 <= lower.len()).then_some((distance, word))
         })
-        .filter(|(distance, word)| *distance <= 1 + word.len().min(text.len()) / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }

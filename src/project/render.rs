@@ -118,7 +118,7 @@ impl Project {
         } else {
             &beside
         };
-        let template = Template::load(path, recipe.dialect, preset::BUILT_IN)?;
+        let template = Template::load(path, recipe.dialect, preset::TEMPLATES)?;
         let mut wanted = BTreeSet::new();
         let mut problems = Vec::new();
         for name in template.names() {
