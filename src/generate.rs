@@ -174,12 +174,13 @@ mod tests {
         for _ in 0..2_000 {
             let password = password(policy).unwrap();
             assert_eq!(password.expose().len(), 24);
-            for class in [
-                &|c: &u8| c.is_ascii_uppercase(),
-                &|c: &u8| c.is_ascii_lowercase(),
-                &|c: &u8| c.is_ascii_digit(),
-                &(|c: &u8| b"-_.".contains(c)) as &dyn Fn(&u8) -> bool,
-            ] {
+            let classes: [fn(&u8) -> bool; 4] = [
+                u8::is_ascii_uppercase,
+                u8::is_ascii_lowercase,
+                u8::is_ascii_digit,
+                |c| b"-_.".contains(c),
+            ];
+            for class in classes {
                 assert!(password.expose().iter().any(class));
             }
             for &c in password.expose() {

@@ -457,6 +457,7 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Dialect;
 
     const PRESET: &str = include_str!("../templates/freeboard/dotage.yaml");
 
@@ -551,6 +552,13 @@ mod tests {
         }
         assert!(cases >= 70, "{cases} cases");
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn the_schema_has_the_dialects_that_there_are() {
+        let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+        let known: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+        assert_eq!(schema["$defs"]["dialect"]["enum"], serde_json::json!(known));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 /// variables; its name says the consumer. There is one for each way to store secrets: an env file by consumer, a
 /// Kubernetes Secret (as text, or in base64, which carries any bytes) and the stanza that refers to it. A folder of
 /// Docker secrets needs none: that is a target with `folder: true`.
-pub const BUILT_IN: &[(&str, &str)] = &[
+pub const TEMPLATES: &[(&str, &str)] = &[
     (
         "variables.env.j2",
         include_str!("../templates/variables.env.j2"),
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn each_file_under_templates_is_compiled_in() {
-        assert_eq!(compiled(BUILT_IN), found("."));
+        assert_eq!(compiled(TEMPLATES), found("."));
         assert_eq!(compiled(files(None)), found("starter"));
         for name in names() {
             assert_eq!(compiled(files(Some(name))), found(name));

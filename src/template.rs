@@ -317,11 +317,14 @@ impl Template {
             })
         });
         env.add_filter("quote", move |value: &Value| {
-            let refused = |_| Error::new(ErrorKind::BadSerialization, "");
-            let quoted = dialect.write(text_of(value)?.as_bytes()).map_err(refused)?;
+            let refused = || Error::new(ErrorKind::BadSerialization, "");
+            let mut quoted = Vec::new();
+            dialect
+                .write(text_of(value)?.as_bytes(), &mut quoted)
+                .map_err(|_| refused())?;
             String::from_utf8(quoted)
                 .map(Value::from_safe_string)
-                .map_err(|_| Error::new(ErrorKind::BadSerialization, ""))
+                .map_err(|_| refused())
         });
         for name in ["raw", "safe"] {
             env.add_filter(name, |value: &Value| {
@@ -456,7 +459,7 @@ pub fn derive(
         }
     }
     let text = template
-        .render(Value::from_iter(scope))
+        .render(Value::from(scope))
         .map_err(|error| fail(&error))?;
     Ok(Secret::new(text.into_bytes()))
 }
@@ -574,31 +577,34 @@ impl Object for Visible {
         match key {
             "profile" => Some(Value::from(scope.profile.as_str())),
             "service" => scope.service.as_deref().map(Value::from),
-            "env" => {
-                Some(Value::from_iter(scope.env.iter().map(|(name, value)| {
-                    (name.as_str(), Value::from(value.as_str()))
-                })))
-            }
-            "variables" => Some(Value::from_iter(scope.variables.iter().map(|listed| {
-                Value::from_iter([
-                    ("name", Value::from(listed.name.as_str())),
-                    (
-                        "value",
-                        scope
-                            .secrets
-                            .get(&listed.name)
-                            .map_or(Value::UNDEFINED, value_of),
-                    ),
-                    ("sensitive", Value::from(listed.sensitive)),
-                    ("purpose", Value::from(listed.purpose.as_str())),
-                ])
-            }))),
+            "env" => Some(Value::from(scope.env.clone())),
+            "variables" => Some(
+                scope
+                    .variables
+                    .iter()
+                    .map(|listed| listed.value(&scope.secrets))
+                    .collect(),
+            ),
             _ => None,
         }
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::NonEnumerable
+    }
+}
+
+impl Listed {
+    fn value(&self, secrets: &Secrets) -> Value {
+        Value::from(BTreeMap::from([
+            ("name", Value::from(self.name.as_str())),
+            (
+                "value",
+                secrets.get(&self.name).map_or(Value::UNDEFINED, value_of),
+            ),
+            ("sensitive", Value::from(self.sensitive)),
+            ("purpose", Value::from(self.purpose.as_str())),
+        ]))
     }
 }
 
@@ -847,4 +853,20 @@ fn beside(folder: &Path, name: &str) -> Result<Option<String>, Problem> {
             .at(Place::file(folder.join(name)))
             .help("check the file")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_derived_value_is_percent_encoded() {
+        let name = |name: &str| Name::new(name).unwrap();
+        let secrets = Secrets::from([(name("A"), Secret::new("p@ss/wörd".into()))]);
+        let value = derive(&name("URL"), "x://u:{{ A }}@h", &Place::file("x"), &secrets);
+        assert_eq!(
+            value.map(|value| value.expose().to_vec()),
+            Ok(b"x://u:p%40ss%2Fw%C3%B6rd@h".to_vec())
+        );
+    }
 }

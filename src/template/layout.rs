@@ -315,13 +315,10 @@ impl Filled {
                     help: why.instead.to_owned(),
                     hole: Some(hole),
                 };
-                self.text
-                    .extend(dialect.write(value.as_bytes()).map_err(|why| fault(&why))?);
-                self.reference.extend(
-                    dialect
-                        .write(stand_in(hole).as_bytes())
-                        .map_err(|why| fault(&why))?,
-                );
+                dialect
+                    .write(value.as_bytes(), &mut self.text)
+                    .and_then(|()| dialect.write(stand_in(hole).as_bytes(), &mut self.reference))
+                    .map_err(|why| fault(&why))?;
             } else if value
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))

@@ -1,0 +1,409 @@
+//! Files on disk that hold secrets: read whole, replaced at once and for good, never open to others on the way.
+//!
+//! # Why
+//!
+//! A write goes to a new file beside the target, closed to others before its first byte, synced, and renamed over the
+//! target; then the folder is synced. Killed anywhere, the target is the old file or the new one. The new file is
+//! under a `flock` while it is written: a file of our pattern without one was left by a killed run, and the next
+//! replacement in that folder removes it.
+//!
+//! The folder is opened once, component by component without following a link, and everything after happens in that
+//! descriptor: what is checked is what is written to. There is one way to do it, so no `openat2`, which older
+//! kernels and containers lack.
+//!
+//! The mode says who may read, alone: access ACLs, inherited or set on an old file, are dropped, because a mode of
+//! 0640 would make their entries effective again.
+
+mod account;
+mod folder;
+mod target;
+mod temp;
+
+pub use account::{group_id, user_id};
+
+use crate::problem::{Place, Problem};
+use folder::Folder;
+use rustix::fs::{Access, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::io::{Errno, retry_on_intr};
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use target::{Target, admit, may_give, regular};
+use temp::Temp;
+
+/// Who may read a file, and how it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// The permission bits, exactly; the umask plays no part.
+    pub mode: u32,
+    /// The owner's number; without one, the owner it has, or whoever writes a new file.
+    pub owner: Option<u32>,
+    /// The group's number; without one, the group it has, or what the folder gives a new file.
+    pub group: Option<u32>,
+    /// Whether a symlink at the target or in its folder's path is followed, once, before anything is opened.
+    pub follow: bool,
+}
+
+impl Default for Attributes {
+    fn default() -> Self {
+        Attributes {
+            mode: 0o600,
+            owner: None,
+            group: None,
+            follow: false,
+        }
+    }
+}
+
+/// What a replacement changed, or would change, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// Nothing: the bytes and the attributes are there already.
+    None,
+    /// The mode, the owner, the group or an ACL, on the same bytes.
+    Attributes,
+    /// The bytes.
+    Content,
+    /// There was no file.
+    Created,
+}
+
+/// The bytes of a regular file, which may be reached through symlinks.
+///
+/// # Errors
+/// When it is missing, is no regular file, can't be read, or is longer than `limit`.
+pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Problem> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let fd = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())).map_err(|errno| {
+        if errno == Errno::NOENT {
+            Problem::new("missing", "there is no such file").at(Place::file(path))
+        } else {
+            unreadable(path, errno)
+        }
+    })?;
+    let stat = retry_on_intr(|| rustix::fs::fstat(&fd)).map_err(|e| unreadable(path, e))?;
+    regular(path, &stat)?;
+    let too_large =
+        || Problem::new("too-large", format!("is larger than {limit} bytes")).at(Place::file(path));
+    // One byte of room beyond the size tells the end of the file without growing the buffer, whose old copy would
+    // stay in memory.
+    let size = usize::try_from(stat.st_size).map_err(|_| too_large())?;
+    if size > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(size + 1);
+    loop {
+        if bytes.len() > limit {
+            return Err(too_large());
+        }
+        if bytes.len() == bytes.capacity() {
+            bytes.reserve(4096);
+        }
+        let read =
+            retry_on_intr(|| rustix::io::read(&fd, rustix::buffer::spare_capacity(&mut bytes)))
+                .map_err(|e| unreadable(path, e))?;
+        if read == 0 {
+            return Ok(bytes);
+        }
+    }
+}
+
+/// Makes `path` hold `bytes` with these attributes: the old file or the new one at every moment, and after a return
+/// the new one even if the power fails.
+///
+/// # Errors
+/// When the target is a symlink (unless followed), has other hard links, is no regular file or is somebody else's;
+/// when others can write its folder; when writing fails. The old file is intact then.
+pub fn replace(path: &Path, bytes: &[u8], attributes: &Attributes) -> Result<Change, Problem> {
+    let target = Target::open(path, attributes)?;
+    temp::sweep(&target.folder);
+    let change = target.change(bytes, attributes)?;
+    match change {
+        Change::None => {}
+        Change::Attributes => target.mend(attributes)?,
+        Change::Content | Change::Created => target.write(bytes, attributes)?,
+    }
+    Ok(change)
+}
+
+/// What [`replace`] would change; writes nothing.
+///
+/// # Errors
+/// As [`replace`], as far as that can be known without writing.
+pub fn compare(path: &Path, bytes: &[u8], attributes: &Attributes) -> Result<Change, Problem> {
+    let target = Target::open(path, attributes)?;
+    let change = target.change(bytes, attributes)?;
+    if change > Change::Attributes {
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        retry_on_intr(|| rustix::fs::accessat(&target.folder.fd, ".", access, AtFlags::EACCESS))
+            .map_err(|e| unwritable(path, e))?;
+    }
+    Ok(change)
+}
+
+/// Creates a file that isn't there; one that is there, whatever it is, stays as it is.
+///
+/// # Errors
+/// When something is there, when others can write its folder, when writing fails.
+pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Problem> {
+    let attributes = Attributes {
+        mode,
+        ..Attributes::default()
+    };
+    may_give(path, &attributes)?;
+    let (folder, name) = Folder::of(path, &attributes)?;
+    temp::sweep(&folder);
+    let temp = Temp::holding(&folder, bytes).map_err(|e| unwritable(path, e))?;
+    let placed = temp
+        .finish(None, None, mode)
+        .and_then(|()| temp.place(&name, RenameFlags::NOREPLACE));
+    match placed {
+        Err(Errno::EXIST) => Err(Problem::new("exists", "is there already").at(Place::file(path))),
+        Err(errno) => Err(unwritable(path, errno)),
+        Ok(()) => folder.sync(path),
+    }
+}
+
+/// Adds one line to a file, which is created with `mode` when missing: the whole line, synced, or nothing.
+/// A last line that lacks its line feed (torn by a full disk or a person's editor) gets it first.
+///
+/// # Errors
+/// When the file is a symlink, has other hard links, is no regular file or is somebody else's; when writing fails.
+pub fn append(path: &Path, line: &[u8], mode: u32) -> Result<(), Problem> {
+    let (folder, name) = Folder::of(path, &Attributes::default())?;
+    let failed = |errno| unwritable(path, errno);
+    let flags = OFlags::RDWR
+        | OFlags::APPEND
+        | OFlags::NOFOLLOW
+        | OFlags::NONBLOCK
+        | OFlags::NOCTTY
+        | OFlags::CLOEXEC;
+    let open =
+        |flags| retry_on_intr(|| rustix::fs::openat(&folder.fd, &name, flags, Mode::from(0o600)));
+    let (fd, created) = match open(flags | OFlags::CREATE | OFlags::EXCL) {
+        Ok(fd) => (fd, true),
+        Err(Errno::EXIST) => {
+            let stat = folder.stat(&name).map_err(failed)?;
+            admit(path, &stat, &folder, None)?;
+            (open(flags).map_err(failed)?, false)
+        }
+        Err(errno) => return Err(failed(errno)),
+    };
+    let stat = retry_on_intr(|| rustix::fs::fstat(&fd)).map_err(failed)?;
+    admit(path, &stat, &folder, None)?;
+    if created {
+        temp::close_to_others(&fd).map_err(failed)?;
+        retry_on_intr(|| rustix::fs::fchmod(&fd, permissions(mode))).map_err(failed)?;
+    }
+    flock(path, &fd)?;
+    let end = retry_on_intr(|| rustix::fs::fstat(&fd))
+        .map_err(failed)?
+        .st_size;
+    let end = u64::try_from(end).unwrap_or(0);
+    let mut whole = Vec::with_capacity(line.len() + 2);
+    if end > 0 {
+        let mut last = [0];
+        retry_on_intr(|| rustix::io::pread(&fd, &mut last, end - 1)).map_err(failed)?;
+        if last != *b"\n" {
+            whole.push(b'\n');
+        }
+    }
+    whole.extend_from_slice(line);
+    if whole.last() != Some(&b'\n') {
+        whole.push(b'\n');
+    }
+    let written =
+        temp::write_all(&fd, &whole).and_then(|()| retry_on_intr(|| rustix::fs::fsync(&fd)));
+    if let Err(errno) = written {
+        let _ = retry_on_intr(|| rustix::fs::ftruncate(&fd, end));
+        return Err(failed(errno));
+    }
+    if created { folder.sync(path) } else { Ok(()) }
+}
+
+/// Removes a file, or a symlink itself, for good; tells whether there was one.
+///
+/// # Errors
+/// When it is a folder, when others can write its folder, when it can't be removed.
+pub fn remove(path: &Path) -> Result<bool, Problem> {
+    let (folder, name) = Folder::of(path, &Attributes::default())?;
+    match retry_on_intr(|| rustix::fs::unlinkat(&folder.fd, &name, AtFlags::empty())) {
+        Ok(()) => folder.sync(path).map(|()| true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(Errno::ISDIR) => Err(Problem::new("not-a-file", "is a folder").at(Place::file(path))),
+        Err(errno) => {
+            let message = format!("can't be removed: {}", reason(errno));
+            Err(Problem::new("unwritable", message).at(Place::file(path)))
+        }
+    }
+}
+
+/// Makes a folder hold these files, each replaced as by [`replace`], all of them checked before any is written.
+/// With `prune`, other regular files in it are removed, but none whose name begins with a dot.
+///
+/// A missing folder is created, open to the same people as the files (0700 for 0600, 0750 for 0640); the mode of one
+/// that is there is left alone, as the files are closed by their own.
+///
+/// # Errors
+/// When a name is no plain file name, and as [`replace`]; then the files before the one that failed may be new.
+pub fn replace_folder(
+    path: &Path,
+    files: &[(&str, &[u8])],
+    attributes: &Attributes,
+    prune: bool,
+) -> Result<Change, Problem> {
+    let (change, surplus) = compare_files(path, files, attributes, prune)?;
+    if folder_missing(path) {
+        folder::create(path, attributes)?;
+    }
+    for (name, bytes) in files {
+        replace(&path.join(name), bytes, attributes)?;
+    }
+    for other in surplus {
+        remove(&other)?;
+    }
+    Ok(change)
+}
+
+/// What [`replace_folder`] would change; writes nothing.
+///
+/// # Errors
+/// As [`replace_folder`], as far as that can be known without writing.
+pub fn compare_folder(
+    path: &Path,
+    files: &[(&str, &[u8])],
+    attributes: &Attributes,
+    prune: bool,
+) -> Result<Change, Problem> {
+    compare_files(path, files, attributes, prune).map(|(change, _)| change)
+}
+
+/// The greatest change to any of the files, and the files to remove.
+fn compare_files(
+    path: &Path,
+    files: &[(&str, &[u8])],
+    attributes: &Attributes,
+    prune: bool,
+) -> Result<(Change, Vec<PathBuf>), Problem> {
+    let mut change = Change::None;
+    for (name, _) in files {
+        if Path::new(name).file_name() != Some(OsStr::new(name)) {
+            return Err(Problem::new("not-a-file", "can't be the name of a file")
+                .at(Place::file(path.join(name))));
+        }
+    }
+    if folder_missing(path) {
+        may_give(path, attributes)?;
+        Folder::of(&folder::plain(path), attributes)?;
+        return Ok((Change::Created, Vec::new()));
+    }
+    for (name, bytes) in files {
+        change = change.max(compare(&path.join(name), bytes, attributes)?);
+    }
+    let mut surplus = Vec::new();
+    if prune {
+        let folder = Folder::open(path, attributes)?;
+        let failed = |errno| unreadable(path, errno);
+        for entry in Dir::read_from(&folder.fd).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            let wanted = files.iter().any(|(wanted, _)| OsStr::new(wanted) == name);
+            if wanted || name.as_bytes().starts_with(b".") {
+                continue;
+            }
+            let stat = folder.stat(name).map_err(failed)?;
+            if FileType::from_raw_mode(stat.st_mode).is_file() {
+                let other = path.join(name);
+                admit(&other, &stat, &folder, attributes.owner)?;
+                surplus.push(other);
+                change = change.max(Change::Content);
+            }
+        }
+    }
+    Ok((change, surplus))
+}
+
+fn folder_missing(path: &Path) -> bool {
+    matches!(retry_on_intr(|| rustix::fs::lstat(path)), Err(Errno::NOENT))
+}
+
+/// Creates a folder with this mode and whichever of its parents are missing (0777 less the umask); tells whether it
+/// wasn't there.
+///
+/// # Errors
+/// When something else is there, when others can write its parent, when it can't be created.
+pub fn create_folder(path: &Path, mode: u32) -> Result<bool, Problem> {
+    if path.is_dir() {
+        return Ok(false);
+    }
+    let failed =
+        |error: std::io::Error| unwritable(path, Errno::from_io_error(&error).unwrap_or(Errno::IO));
+    if let Some(parent) = path.parent()
+        && !parent.as_os_str().is_empty()
+    {
+        std::fs::create_dir_all(parent).map_err(failed)?;
+    }
+    folder::make(path, mode, &Attributes::default())?;
+    Ok(true)
+}
+
+/// A folder that this process alone works on, among those that ask: until it is dropped, or the process is dead.
+pub struct Lock {
+    _fd: OwnedFd,
+}
+
+/// Waits until the folder is ours. The lock is on the folder's own descriptor, so it leaves no file.
+///
+/// # Errors
+/// When the folder is missing or can't be read, or its filesystem has no locks.
+pub fn lock(folder: &Path) -> Result<Lock, Problem> {
+    let folder = folder::or_here(folder);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = retry_on_intr(|| rustix::fs::open(folder, flags, Mode::empty())).map_err(|errno| {
+        match errno {
+            Errno::NOENT => {
+                Problem::new("missing", "there is no such folder").at(Place::file(folder))
+            }
+            Errno::NOTDIR => Problem::new("not-a-folder", "is no folder").at(Place::file(folder)),
+            errno => unreadable(folder, errno),
+        }
+    })?;
+    flock(folder, &fd)?;
+    Ok(Lock { _fd: fd })
+}
+
+fn flock(path: &Path, fd: &OwnedFd) -> Result<(), Problem> {
+    retry_on_intr(|| rustix::fs::flock(fd, FlockOperation::LockExclusive)).map_err(|errno| {
+        Problem::new("no-lock", format!("can't be locked: {}", reason(errno)))
+            .at(Place::file(path))
+            .help("keep it on a filesystem that has locks (flock), a local one")
+    })
+}
+
+fn permissions(mode: u32) -> Mode {
+    Mode::from_raw_mode(mode & 0o777)
+}
+
+fn unreadable(path: &Path, errno: Errno) -> Problem {
+    Problem::new("unreadable", format!("can't be read: {}", reason(errno))).at(Place::file(path))
+}
+
+fn unwritable(path: &Path, errno: Errno) -> Problem {
+    Problem::new("unwritable", format!("can't be written: {}", reason(errno))).at(Place::file(path))
+}
+
+fn reason(errno: Errno) -> String {
+    match errno {
+        Errno::ACCESS | Errno::PERM => "permission denied".into(),
+        Errno::NOSPC => "the disk is full".into(),
+        Errno::DQUOT => "the disk quota is used up".into(),
+        Errno::FBIG => "the file size limit is reached".into(),
+        Errno::ROFS => "the filesystem is read-only".into(),
+        Errno::IO => "the disk reports an error".into(),
+        Errno::NAMETOOLONG => "the name is too long".into(),
+        Errno::MFILE | Errno::NFILE => "too many files are open".into(),
+        Errno::NOLCK | Errno::NOSYS | Errno::NOTSUP => "the filesystem can't do that".into(),
+        errno => errno.to_string(),
+    }
+}
