@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod child;
 pub mod dialect;
 pub mod file;
 pub mod problem;
