@@ -122,7 +122,7 @@ fn end(stdout: &[u8]) -> String {
 
 fn wait_for(path: &Path) {
     let start = Instant::now();
-    while !path.exists() {
+    while !path.metadata().is_ok_and(|stat| stat.len() > 0) {
         assert!(start.elapsed() < Duration::from_secs(10), "no {path:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
