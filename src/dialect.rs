@@ -136,6 +136,19 @@ const LINE_TOO_LONG: Unwritable = Unwritable {
 };
 const TEXT_NOT_UTF8: &str = "bytes that are not UTF-8";
 
+/// The entries of a text that doesn't outlive its reader.
+fn owned(entries: Entries<'_>) -> Entries<'static> {
+    entries
+        .into_iter()
+        .map(|(name, value)| {
+            (
+                Cow::Owned(name.into_owned()),
+                Cow::Owned(value.into_owned()),
+            )
+        })
+        .collect()
+}
+
 /// Whether every consumer reads these bytes as they stand, without quotes: the empty value, or
 /// `[A-Za-z0-9_./:@%+,^-]` followed by more of it and `=`.
 #[must_use]

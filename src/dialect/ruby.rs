@@ -108,18 +108,7 @@ const DOTENV: Grammar = Grammar {
 pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
     let text = match line_feeds(text) {
         Cow::Borrowed(text) => text,
-        Cow::Owned(text) => {
-            let entries = read(&text)?;
-            return Ok(entries
-                .into_iter()
-                .map(|(name, value)| {
-                    (
-                        Cow::Owned(name.into_owned()),
-                        Cow::Owned(value.into_owned()),
-                    )
-                })
-                .collect());
-        }
+        Cow::Owned(text) => return read(&text).map(super::owned),
     };
     let mut entries = Entries::new();
     for found in DOTENV.matches(text) {
