@@ -1,5 +1,5 @@
 //! The Node family: npm's dotenv 16 to 18, dotenv-expand 12 and 1000 after it, Node's own `--env-file`
-//! (src/node_dotenv.cc, Node 20 and newer) and Vite, which puts dotenv-expand after Node's.
+//! (`src/node_dotenv.cc`, Node 20 and newer) and Vite, which puts dotenv-expand after Node's.
 //!
 //! # Why
 //!
@@ -206,7 +206,8 @@ fn unquoted(value: &[u8]) -> Cow<'_, [u8]> {
     inner
 }
 
-/// dotenv's `/^(['"`])([\s\S]*)\1$/mg` where a line may end inside the value.
+/// The quotes off each line of the value: dotenv's regular expression has a `^` and a `$` for every line, and a line
+/// may end in a bare value where JavaScript sees an end and dotenv doesn't.
 fn line_quotes(value: &[u8]) -> Cow<'_, [u8]> {
     let ends = |place| first(rest(value, place)).is_none_or(|(found, _)| line_end(found));
     let mut out = Vec::with_capacity(value.len());
@@ -290,6 +291,9 @@ fn expand<'a>(
             let named = |entry: &&(Cow<'_, str>, Cow<'_, [u8]>)| entry.0.as_bytes() == asked;
             let found = before.iter().rev().find(named);
             let sorts_later = sorted && found.is_some() && asked > name.as_bytes();
+            if before.iter().any(|(other, _)| other == name) {
+                return Err("a reference in a name that is assigned twice");
+            }
             if name.as_bytes() == asked || sorts_later || after.iter().any(|entry| named(&entry)) {
                 return Err("a reference to itself or to a later assignment");
             }
@@ -308,7 +312,7 @@ fn expand<'a>(
             if steps > 1000 {
                 return Err(fail("an expansion that doesn't end"));
             }
-            let replacement = resolved(&expression, &known).map_err(fail)?;
+            let replacement = resolved(&expression, known).map_err(fail)?;
             let template = cut(&expanded, start, end).to_vec();
             // `String.replace` replaces the first text like it, which may be an escaped one.
             let start = find(&expanded, &template).unwrap_or(start);
@@ -353,7 +357,7 @@ fn reference(text: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
 /// What a reference stands for.
 fn resolved(
     expression: &[u8],
-    known: &dyn Fn(&[u8]) -> Result<Option<Vec<u8>>, &'static str>,
+    known: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, &'static str>,
 ) -> Result<Vec<u8>, &'static str> {
     let end = (0..expression.len()).find(|&place| {
         let text = rest(expression, place);
@@ -404,19 +408,15 @@ fn plain_dollars(text: &[u8]) -> Vec<u8> {
 /// Reads as every Node since 20 does. A line that one of them takes for a part of another is an error.
 pub(super) fn read_env_file(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
     if text.contains(&b'\r') {
-        let lines = line_feeds(text);
-        if text.iter().filter(|&&byte| byte == b'\r').count()
-            != text.windows(2).filter(|pair| *pair == b"\r\n").count()
-        {
-            let lone = (0..text.len())
-                .find(|&place| at(text, place) == Some(b'\r') && at(text, place + 1) != Some(b'\n'))
-                .unwrap_or_default();
+        let lone =
+            |&place: &usize| at(text, place) == Some(b'\r') && at(text, place + 1) != Some(b'\n');
+        if let Some(lone) = (0..text.len()).find(lone) {
             return Err(Unreadable {
                 line: line(text, lone),
                 why: "a carriage return, which Node drops",
             });
         }
-        return read_env_file(&lines).map(owned);
+        return read_env_file(&line_feeds(text)).map(owned);
     }
     let mut entries = Entries::new();
     let mut place = 0;

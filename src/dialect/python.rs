@@ -1,4 +1,4 @@
-//! PyPI's python-dotenv (parser.py, variables.py), from the 0.21 that Compose v1 is built with to 1.2.
+//! python-dotenv (`parser.py`, `variables.py`), from the 0.21 that Compose v1 is built with to 1.2.
 //!
 //! # Why
 //!
@@ -9,7 +9,7 @@
 use super::scan::{
     at, contains, cut, find, leading, line, line_feeds, name, rest, seek, trim_end, without_bom,
 };
-use super::{Entries, Unreadable};
+use super::{Entries, Unreadable, last};
 use std::borrow::Cow;
 
 /// Appends the value in single quotes, or in double quotes when it holds a carriage return.
@@ -207,22 +207,12 @@ fn resolve<'a>(value: Cow<'a, [u8]>, known: &Entries<'a>) -> Cow<'a, [u8]> {
     let mut out = Vec::with_capacity(value.len());
     let mut place = 0;
     while let Some(byte) = at(&value, place) {
-        match variable(&value, place) {
-            Some((asked, default, end)) => {
-                match known
-                    .iter()
-                    .rev()
-                    .find(|(name, _)| name.as_bytes() == asked)
-                {
-                    Some((_, value)) => out.extend_from_slice(value),
-                    None => out.extend_from_slice(default),
-                }
-                place = end;
-            }
-            None => {
-                out.push(byte);
-                place += 1;
-            }
+        if let Some((asked, default, end)) = variable(&value, place) {
+            out.extend_from_slice(last(known, asked).unwrap_or(default));
+            place = end;
+        } else {
+            out.push(byte);
+            place += 1;
         }
     }
     Cow::Owned(out)

@@ -1,7 +1,7 @@
 //! A POSIX shell's `set -a; . file`: what assigns and expands names as POSIX.1-2024 XCU 2 says, and never a command.
 
 use super::scan::{at, cut, line, name, seek};
-use super::{Entries, Unreadable};
+use super::{Entries, Unreadable, last};
 use std::borrow::Cow;
 
 /// Appends the value in single quotes, each of its own as `'\''`.
@@ -220,11 +220,7 @@ fn expanded(
         }
         _ => {}
     }
-    if let Some((_, value)) = known
-        .iter()
-        .rev()
-        .find(|(name, _)| name.as_bytes() == asked)
-    {
+    if let Some(value) = last(known, asked) {
         out.extend_from_slice(value);
     }
     Ok(end + usize::from(braced))
