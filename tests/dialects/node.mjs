@@ -59,12 +59,12 @@ const consumers = {
 
 const read = await consumers[consumer]();
 const hex = (text) => Buffer.from(text, "utf8").toString("hex");
-for (const file of fs.readFileSync(0, "utf8").split("\n").filter(Boolean)) {
-  let line;
+const answer = (file) => {
   try {
-    line = ["ok", ...Object.entries(read(file)).map(([name, value]) => `${hex(name)}=${hex(value)}`)].join(" ");
+    return ["ok", ...Object.entries(read(file)).map(([name, value]) => `${hex(name)}=${hex(value)}`)].join(" ");
   } catch (failure) {
-    line = `err ${String(failure).split(/\s+/).join(" ").slice(0, 300)}`;
+    return `err ${String(failure).split(/\s+/).join(" ").slice(0, 300)}`;
   }
-  fs.writeSync(1, `${line}\n`);
-}
+};
+const files = fs.readFileSync(0, "utf8").split("\n").filter(Boolean);
+process.stdout.write(files.map((file) => `${answer(file)}\n`).join(""));
