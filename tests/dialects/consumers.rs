@@ -256,12 +256,12 @@ macro_rules! consumers {
 }
 
 consumers! {
-    COMPOSE_2 = Consumer::driven("compose 2", Some(Dialect::Compose), &[PYTHON, "compose.py", COMPOSE, "env_file"]);
-    COMPOSE_2_RAW = Consumer::driven("compose 2, format: raw", Some(Dialect::Docker), &[PYTHON, "compose.py", COMPOSE, "raw"]);
-    COMPOSE_1 = Consumer::driven("compose 1", Some(Dialect::Python), &[PYTHON, "compose.py", "/usr/bin/docker-compose", "env_file"]);
-    COMPOSE_2_PROJECT = Consumer::driven("compose 2, .env", Some(Dialect::Compose), &[PYTHON, "compose.py", COMPOSE, "project"]).at_most(60);
-    COMPOSE_1_PROJECT = Consumer::driven("compose 1, .env", Some(Dialect::Python), &[PYTHON, "compose.py", "/usr/bin/docker-compose", "project"]).at_most(8);
-    DOCKER = Consumer::driven("docker", Some(Dialect::Docker), &[PYTHON, "docker.py", "@next/usr/bin/docker"]);
+    COMPOSE_2 = Consumer::driven("compose 2", Some(Dialect::Compose), &[PYTHON, "compose-2.py", COMPOSE, "env_file"]);
+    COMPOSE_2_RAW = Consumer::driven("compose 2, format: raw", Some(Dialect::Docker), &[PYTHON, "compose-2.py", COMPOSE, "raw"]);
+    COMPOSE_1 = Consumer::driven("compose 1", Some(Dialect::Python), &["/usr/bin/python3", "compose-1.py", "env_file"]);
+    COMPOSE_2_PROJECT = Consumer::driven("compose 2, .env", Some(Dialect::Compose), &[PYTHON, "compose-2.py", COMPOSE, "project"]).at_most(60);
+    COMPOSE_1_PROJECT = Consumer::driven("compose 1, .env", Some(Dialect::Python), &["/usr/bin/python3", "compose-1.py", "project"]);
+    DOCKER = Consumer::driven("docker", Some(Dialect::Docker), &[PYTHON, "docker-cli.py", "@next/usr/bin/docker"]);
     KUBECTL = Consumer::driven("kubectl", Some(Dialect::Kubernetes), &[PYTHON, "kubectl.py", "@next/usr/bin/kubectl"]);
     SYSTEMD = Consumer::driven("systemd", Some(Dialect::Systemd), &[PYTHON, "systemd.py"]);
     DASH = Consumer::driven("dash", Some(Dialect::Shell), &[PYTHON, "shell.py", "/bin/dash"]);
