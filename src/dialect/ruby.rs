@@ -1,0 +1,2 @@
+//! Ruby's dotenv.
+pub(super) use super::portable::{read, write};
