@@ -16,6 +16,7 @@ mod github;
 mod node;
 mod portable;
 mod python;
+mod quoted_line;
 mod raw;
 mod ruby;
 mod rust;
