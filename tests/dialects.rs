@@ -353,9 +353,16 @@ fn verdict(dialect: Dialect, text: &[u8], answer: &Answer) -> Verdict {
     }
 }
 
-/// The shortest text found whose verdict is the same, by leaving out lines, then characters.
-fn shortest(consumer: &Consumer, dialect: Dialect, text: &str, same: &Verdict) -> String {
+/// The shortest text found that is misread in the same way, by leaving out lines, then characters.
+fn shortest(consumer: &Consumer, dialect: Dialect, text: &str) -> String {
+    let way = |text: &str, answer: &Answer| {
+        let why = ours(dialect, text.as_bytes())
+            .err()
+            .map(|why| why.trim_start_matches(|c| c != ':').to_owned());
+        (verdict(dialect, text.as_bytes(), answer), why)
+    };
     let mut text = text.to_owned();
+    let same = way(&text, &consumer.ask(&[&text])[0]);
     loop {
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         let mut shorter: Vec<String> = (0..lines.len())
@@ -370,7 +377,7 @@ fn shortest(consumer: &Consumer, dialect: Dialect, text: &str, same: &Verdict) -
         let found = shorter
             .into_iter()
             .zip(answers)
-            .find(|(text, answer)| verdict(dialect, text.as_bytes(), answer) == *same);
+            .find(|(text, answer)| way(text, answer) == same);
         match found {
             Some((shorter, _)) => text = shorter,
             None => return text,
@@ -411,32 +418,33 @@ fn foreign(consumer: &Consumer, stricter: usize) -> Result<Asked, String> {
             of(Verdict::Stricter),
             consumer.name
         );
-        for (kind, most) in [(Verdict::Differs, 12), (Verdict::Stricter, 6)] {
-            let mut short: Vec<&Vec<u8>> = texts
+        // The shortest text of each difference, and of each reason to refuse.
+        let mut shown: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (text, verdict) in texts.iter().zip(&verdicts) {
+            let reason = ours(dialect, text).err().unwrap_or_default();
+            let reason = reason.trim_start_matches(|c| c != ':').to_owned();
+            if *verdict != Verdict::Agrees {
+                shown
+                    .entry(reason)
+                    .or_default()
+                    .push(String::from_utf8(text.clone()).expect("text"));
+            }
+        }
+        for (reason, mut texts) in shown {
+            texts.sort_by_key(String::len);
+            let most = if reason.is_empty() { 8 } else { 1 };
+            let _ = write!(said, "\n{} texts{reason}", texts.len());
+            let mut short: Vec<String> = texts
                 .iter()
-                .zip(&verdicts)
-                .filter(|(_, verdict)| **verdict == kind)
-                .map(|(text, _)| text)
-                .collect();
-            short.sort_by_key(|text| text.len());
-            let mut shown: Vec<String> = short
-                .into_iter()
                 .take(most)
-                .map(|text| {
-                    shortest(
-                        consumer,
-                        dialect,
-                        std::str::from_utf8(text).expect("text"),
-                        &kind,
-                    )
-                })
+                .map(|text| shortest(consumer, dialect, text))
                 .collect();
-            shown.sort_by_key(|text| (text.len(), text.clone()));
-            shown.dedup();
-            for text in shown {
+            short.sort_by_key(|text| (text.len(), text.clone()));
+            short.dedup();
+            for text in short {
                 let _ = write!(
                     said,
-                    "\n{kind:?}: {text:?}\n    ours:   {:?}\n    theirs: {:?}",
+                    "\n    {text:?}\n        ours:   {:?}\n        theirs: {:?}",
                     readable(&ours(dialect, text.as_bytes())),
                     readable(&consumer.ask(&[&text])[0])
                 );
