@@ -384,7 +384,7 @@ impl Dialect {
     /// Where the consumer would fail, silently drop an assignment, or run a command.
     pub fn read(self, text: &[u8]) -> Result<Entries<'_>, Unreadable> {
         match self {
-            Dialect::Compose => compose::read_with(text, &|_| None),
+            Dialect::Compose => compose::read(text),
             Dialect::Shell => shell::read(text),
             Dialect::Direnv => direnv::read(text),
             Dialect::Portable(Consumers::EVERYBODY) => portable::read(text),

@@ -25,8 +25,22 @@ pub(super) fn write(value: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// Reads a file with nothing set, and calls the last line's name alone, which Compose takes for the value of an empty
+/// name, an error.
+pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
+    let entries = read_with(text, &|_| None)?;
+    if entries.iter().any(|(name, _)| name.is_empty()) {
+        return Err(Unreadable {
+            line: line(text, text.len().saturating_sub(1)),
+            why: "a value without a name",
+        });
+    }
+    Ok(entries)
+}
+
 /// Reads a `.env` or `env_file`. A name is looked up with `lookup` first and then among the file's earlier entries;
-/// a name that stands alone is what `lookup` gives, or nothing.
+/// a name that stands alone is what `lookup` gives, or nothing; on a last line without a line feed it is, as in Compose,
+/// the value of an empty name.
 ///
 /// # Errors
 /// Where Compose fails, and at a name that starts with a digit, which Compose drops without a word.
@@ -112,9 +126,9 @@ fn key(text: &[u8], mut start: usize) -> Result<(&[u8], usize, bool), &'static s
     let mut end = start;
     let mut inner_space = None;
     loop {
-        let (found, width) = first(rest(text, end)).ok_or(
-            "a name without a value at the end of the file, which Compose takes for a value",
-        )?;
+        let Some((found, width)) = first(rest(text, end)) else {
+            return Ok((b"", start, false));
+        };
         match found {
             '=' | ':' | '\n' => break,
             '_' | '.' | '-' | '[' | ']' => {}
