@@ -28,7 +28,12 @@ fn steps(page: &str) -> Vec<Step> {
             inside = !inside && fence.trim() == "console";
         } else if !inside {
         } else if let Some(command) = line.strip_prefix("$ ") {
-            steps.push(Step { line: index + 1, command: command.to_owned(), expected: Vec::new(), code: 0 });
+            steps.push(Step {
+                line: index + 1,
+                command: command.to_owned(),
+                expected: Vec::new(),
+                code: 0,
+            });
         } else if let Some(step) = steps.last_mut() {
             if let Some(more) = line.strip_prefix("> ").filter(|_| step.expected.is_empty()) {
                 let _ = write!(step.command, "\n{more}");
@@ -45,7 +50,9 @@ fn steps(page: &str) -> Vec<Step> {
 /// Whether a line is what a pattern with `[..]` says.
 fn line_fits(pattern: &str, line: &str) -> bool {
     let mut parts = pattern.split("[..]");
-    let Some(mut rest) = line.strip_prefix(parts.next().unwrap()) else { return false };
+    let Some(mut rest) = line.strip_prefix(parts.next().unwrap()) else {
+        return false;
+    };
     let mut last = None;
     for part in parts {
         last = Some(part);
@@ -60,8 +67,12 @@ fn line_fits(pattern: &str, line: &str) -> bool {
 fn fits(expected: &[String], actual: &[String]) -> bool {
     match expected.split_first() {
         None => actual.is_empty(),
-        Some((first, rest)) if first == "..." => (0..=actual.len()).any(|skip| fits(rest, &actual[skip..])),
-        Some((first, rest)) => actual.split_first().is_some_and(|(line, others)| line_fits(first, line) && fits(rest, others)),
+        Some((first, rest)) if first == "..." => {
+            (0..=actual.len()).any(|skip| fits(rest, &actual[skip..]))
+        }
+        Some((first, rest)) => actual
+            .split_first()
+            .is_some_and(|(line, others)| line_fits(first, line) && fits(rest, others)),
     }
 }
 
@@ -77,10 +88,18 @@ fn run(path: &Path) -> (usize, String) {
         .current_dir(here.path())
         .env_clear()
         .env("HOME", home.path())
-        .env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()))
+        .env(
+            "PATH",
+            format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()),
+        )
         .env("LC_ALL", "C.UTF-8")
         .env("GIT_CONFIG_COUNT", "2")
-        .envs([("GIT_CONFIG_KEY_0", "user.name"), ("GIT_CONFIG_VALUE_0", "page"), ("GIT_CONFIG_KEY_1", "user.email"), ("GIT_CONFIG_VALUE_1", "page@localhost")])
+        .envs([
+            ("GIT_CONFIG_KEY_0", "user.name"),
+            ("GIT_CONFIG_VALUE_0", "page"),
+            ("GIT_CONFIG_KEY_1", "user.email"),
+            ("GIT_CONFIG_VALUE_1", "page@localhost"),
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -91,15 +110,26 @@ fn run(path: &Path) -> (usize, String) {
     let mut wrong = String::new();
     for step in &steps {
         // The command reads no more of our stdin; its output ends at the sentinel, on a line of its own.
-        let text = format!("{{ {}\n}} </dev/null; printf '\\n{SENTINEL}%s\\n' $?\n", step.command);
+        let text = format!(
+            "{{ {}\n}} </dev/null; printf '\\n{SENTINEL}%s\\n' $?\n",
+            step.command
+        );
         input.write_all(text.as_bytes()).unwrap();
         let mut lines = Vec::new();
         let code = loop {
             let mut line = String::new();
-            assert!(output.read_line(&mut line).unwrap() > 0, "{}:{}: the shell ended", path.display(), step.line);
+            assert!(
+                output.read_line(&mut line).unwrap() > 0,
+                "{}:{}: the shell ended",
+                path.display(),
+                step.line
+            );
             match line.strip_prefix(SENTINEL) {
                 Some(code) => break code.trim().parse::<i32>().unwrap(),
-                None => lines.push(line.trim_end_matches('\n').replace(here.path().to_str().unwrap(), "/tmp/page")),
+                None => lines.push(
+                    line.trim_end_matches('\n')
+                        .replace(here.path().to_str().unwrap(), "/tmp/page"),
+                ),
             }
         };
         // What stands before the sentinel is the end of the last line, or a line that printf began.
@@ -111,7 +141,14 @@ fn run(path: &Path) -> (usize, String) {
             expected.pop();
         }
         if code != step.code || !fits(&expected, &lines) {
-            let _ = writeln!(wrong, "{}:{}: $ {}\n{}\n? {code}\n", path.display(), step.line, step.command, lines.join("\n"));
+            let _ = writeln!(
+                wrong,
+                "{}:{}: $ {}\n{}\n? {code}\n",
+                path.display(),
+                step.line,
+                step.command,
+                lines.join("\n")
+            );
         }
     }
     drop(input);
@@ -121,7 +158,10 @@ fn run(path: &Path) -> (usize, String) {
 
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut pages: Vec<PathBuf> = fs::read_dir(root.join("tests/cli")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut pages: Vec<PathBuf> = fs::read_dir(root.join("tests/cli"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     pages.push(root.join("README.md"));
     pages.sort();
     pages
@@ -143,7 +183,10 @@ fn every_page_says_what_happens() {
 
 #[test]
 fn every_verb_has_a_page() {
-    let output = Command::new(env!("CARGO_BIN_EXE_dotage")).arg("--help").output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_dotage"))
+        .arg("--help")
+        .output()
+        .unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     let verbs: Vec<&str> = help
         .lines()
@@ -156,7 +199,12 @@ fn every_verb_has_a_page() {
         .collect();
     assert!(verbs.len() >= 14, "{verbs:?}");
     for verb in verbs {
-        assert!(pages().iter().any(|page| page.ends_with(format!("{verb}.md"))), "tests/cli/{verb}.md is missing");
+        assert!(
+            pages()
+                .iter()
+                .any(|page| page.ends_with(format!("{verb}.md"))),
+            "tests/cli/{verb}.md is missing"
+        );
     }
 }
 

@@ -66,8 +66,11 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     render::run(&render::Args::all(), &shell)?;
     step("dotage list --profile production");
     super::list::run(&super::list::Args::of("production"), &shell)?;
+    step("dotage render --check");
+    render::run(&render::Args::check(), &shell)?;
     say(
-        "\nThat is all of it. Each file above is mode 0600 and was read back by its consumer's rules before it went into place.\nEvery command works by hand; begin with these two:\n",
+        "\nThat is all of it. Each file was read back by its consumer's rules before it went into place.\n\
+         Every command works by hand; begin with these two:\n",
     );
     print(format!(
         "export DOTAGE_IDENTITY_FILE={}\ncd {}\n",

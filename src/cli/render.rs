@@ -67,6 +67,14 @@ pub(super) struct Args {
 }
 
 impl Args {
+    /// Every target, compared with what is there.
+    pub(super) fn check() -> Self {
+        Args {
+            check: true,
+            ..Args::all()
+        }
+    }
+
     /// Every target.
     pub(super) fn all() -> Self {
         Args {

@@ -273,6 +273,16 @@ impl Project {
     /// A place that is not safe to write to, or a write that failed: the old file is as it was.
     pub fn write(&self, recipe: &Recipe, made: &Made, really: bool) -> Result<Change, Problem> {
         let (to, attributes) = (recipe.to.as_path(), &recipe.attributes);
+        // A folder that the inventory leads to is part of the project; one that was typed has to be there.
+        if recipe.target.is_some()
+            && let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty())
+            && !folder.exists()
+        {
+            if !really {
+                return Ok(Change::Created);
+            }
+            file::create_folder(folder, 0o755)?;
+        }
         if let [(None, text)] = made.files.as_slice() {
             return if really {
                 file::replace(to, text.expose(), attributes)
