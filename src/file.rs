@@ -16,19 +16,22 @@
 
 mod account;
 mod folder;
+mod target;
 mod temp;
+mod wipe;
 
 pub use account::{group_id, user_id};
+pub use wipe::wipe;
 
 use crate::problem::{Place, Problem};
 use folder::Folder;
-use rustix::fs::{
-    Access, AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, XattrFlags,
-};
+use rustix::fs::{Access, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use target::{Target, admit, may_give, regular};
 use temp::Temp;
 
 /// Who may read a file, and how it is reached.
@@ -150,6 +153,7 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Problem> {
         mode,
         ..Attributes::default()
     };
+    may_give(path, &attributes)?;
     let (folder, name) = Folder::of(path, &attributes)?;
     temp::sweep(&folder);
     let temp = Temp::holding(&folder, bytes).map_err(|e| unwritable(path, e))?;
@@ -194,7 +198,8 @@ pub fn append(path: &Path, line: &[u8], mode: u32) -> Result<(), Problem> {
         temp::close_to_others(&fd).map_err(failed)?;
         retry_on_intr(|| rustix::fs::fchmod(&fd, permissions(mode))).map_err(failed)?;
     }
-    flock(path, &fd)?;
+    retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::LockExclusive))
+        .map_err(|errno| unlockable(path, errno))?;
     let end = retry_on_intr(|| rustix::fs::fstat(&fd))
         .map_err(failed)?
         .st_size;
@@ -237,6 +242,115 @@ pub fn remove(path: &Path) -> Result<bool, Problem> {
     }
 }
 
+/// Makes a folder hold these files, each replaced as by [`replace`], all of them checked before any is written.
+/// With `prune`, other regular files in it are removed, but none whose name begins with a dot.
+///
+/// A missing folder is created, open to the same people as the files (0700 for 0600, 0750 for 0640); the mode of one
+/// that is there is left alone, as the files are closed by their own.
+///
+/// # Errors
+/// When a name is no plain file name, and as [`replace`]; then the files before the one that failed may be new.
+pub fn replace_folder(
+    path: &Path,
+    files: &[(&str, &[u8])],
+    attributes: &Attributes,
+    prune: bool,
+) -> Result<Change, Problem> {
+    let (change, surplus) = compare_files(path, files, attributes, prune)?;
+    if folder_missing(path) {
+        folder::create(path, attributes)?;
+    }
+    for (name, bytes) in files {
+        replace(&path.join(name), bytes, attributes)?;
+    }
+    for other in surplus {
+        remove(&other)?;
+    }
+    Ok(change)
+}
+
+/// What [`replace_folder`] would change; writes nothing.
+///
+/// # Errors
+/// As [`replace_folder`], as far as that can be known without writing.
+pub fn compare_folder(
+    path: &Path,
+    files: &[(&str, &[u8])],
+    attributes: &Attributes,
+    prune: bool,
+) -> Result<Change, Problem> {
+    compare_files(path, files, attributes, prune).map(|(change, _)| change)
+}
+
+/// The greatest change to any of the files, and the files to remove.
+fn compare_files(
+    path: &Path,
+    files: &[(&str, &[u8])],
+    attributes: &Attributes,
+    prune: bool,
+) -> Result<(Change, Vec<PathBuf>), Problem> {
+    let mut change = Change::None;
+    for (name, _) in files {
+        if Path::new(name).file_name() != Some(OsStr::new(name)) {
+            return Err(Problem::new("not-a-file", "can't be the name of a file")
+                .at(Place::file(path.join(name))));
+        }
+    }
+    if folder_missing(path) {
+        may_give(path, attributes)?;
+        Folder::of(&folder::plain(path), attributes)?;
+        return Ok((Change::Created, Vec::new()));
+    }
+    for (name, bytes) in files {
+        change = change.max(compare(&path.join(name), bytes, attributes)?);
+    }
+    let mut surplus = Vec::new();
+    if prune {
+        let folder = Folder::open(path, attributes)?;
+        let failed = |errno| unreadable(path, errno);
+        for entry in Dir::read_from(&folder.fd).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            let wanted = files.iter().any(|(wanted, _)| OsStr::new(wanted) == name);
+            if wanted || name.as_bytes().starts_with(b".") {
+                continue;
+            }
+            let stat = folder.stat(name).map_err(failed)?;
+            if FileType::from_raw_mode(stat.st_mode).is_file() {
+                let other = path.join(name);
+                admit(&other, &stat, &folder, attributes.owner)?;
+                surplus.push(other);
+                change = change.max(Change::Content);
+            }
+        }
+    }
+    Ok((change, surplus))
+}
+
+fn folder_missing(path: &Path) -> bool {
+    matches!(retry_on_intr(|| rustix::fs::lstat(path)), Err(Errno::NOENT))
+}
+
+/// Creates a folder with this mode and whichever of its parents are missing (0777 less the umask); tells whether it
+/// wasn't there.
+///
+/// # Errors
+/// When something else is there, when others can write its parent, when it can't be created.
+pub fn create_folder(path: &Path, mode: u32) -> Result<bool, Problem> {
+    if path.is_dir() {
+        return Ok(false);
+    }
+    let failed =
+        |error: std::io::Error| unwritable(path, Errno::from_io_error(&error).unwrap_or(Errno::IO));
+    if let Some(parent) = path.parent()
+        && !parent.as_os_str().is_empty()
+    {
+        std::fs::create_dir_all(parent).map_err(failed)?;
+    }
+    folder::make(path, mode, &Attributes::default())?;
+    Ok(true)
+}
+
 /// A folder that this process alone works on, among those that ask: until it is dropped, or the process is dead.
 pub struct Lock {
     _fd: OwnedFd,
@@ -247,249 +361,39 @@ pub struct Lock {
 /// # Errors
 /// When the folder is missing or can't be read, or its filesystem has no locks.
 pub fn lock(folder: &Path) -> Result<Lock, Problem> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = retry_on_intr(|| rustix::fs::open(folder, flags, Mode::empty())).map_err(|errno| {
-        match errno {
-            Errno::NOENT => {
-                Problem::new("missing", "there is no such folder").at(Place::file(folder))
-            }
-            Errno::NOTDIR => Problem::new("not-a-folder", "is no folder").at(Place::file(folder)),
-            errno => unreadable(folder, errno),
-        }
-    })?;
-    flock(folder, &fd)?;
+    let fd = open_for_lock(folder)?;
+    retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::LockExclusive))
+        .map_err(|errno| unlockable(folder, errno))?;
     Ok(Lock { _fd: fd })
 }
 
-fn flock(path: &Path, fd: &OwnedFd) -> Result<(), Problem> {
-    retry_on_intr(|| rustix::fs::flock(fd, FlockOperation::LockExclusive)).map_err(|errno| {
-        Problem::new("no-lock", format!("can't be locked: {}", reason(errno)))
-            .at(Place::file(path))
-            .help("keep it on a filesystem that has locks (flock), a local one")
+/// The same without waiting: nothing when another process has it.
+///
+/// # Errors
+/// As [`lock`].
+pub fn try_lock(folder: &Path) -> Result<Option<Lock>, Problem> {
+    let fd = open_for_lock(folder)?;
+    match retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)) {
+        Ok(()) => Ok(Some(Lock { _fd: fd })),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(errno) => Err(unlockable(folder, errno)),
+    }
+}
+
+fn open_for_lock(folder: &Path) -> Result<OwnedFd, Problem> {
+    let folder = folder::or_here(folder);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    retry_on_intr(|| rustix::fs::open(folder, flags, Mode::empty())).map_err(|errno| match errno {
+        Errno::NOENT => Problem::new("missing", "there is no such folder").at(Place::file(folder)),
+        Errno::NOTDIR => Problem::new("not-a-folder", "is no folder").at(Place::file(folder)),
+        errno => unreadable(folder, errno),
     })
 }
 
-/// A path that is to hold bytes: its folder, open, and what is there now.
-struct Target<'a> {
-    path: &'a Path,
-    folder: Folder,
-    name: OsString,
-    there: Option<Existing>,
-}
-
-struct Existing {
-    stat: Stat,
-    /// Absent when we may not read our own file: its bytes count as different then.
-    fd: Option<OwnedFd>,
-}
-
-impl<'a> Target<'a> {
-    fn open(path: &'a Path, attributes: &Attributes) -> Result<Self, Problem> {
-        may_give(path, attributes)?;
-        let (folder, name) = Folder::of(path, attributes)?;
-        let failed = |errno| unreadable(path, errno);
-        let there = match folder.stat(&name) {
-            Err(Errno::NOENT) => None,
-            Err(errno) => return Err(failed(errno)),
-            Ok(stat) => {
-                admit(path, &stat, &folder, attributes.owner)?;
-                let flags = OFlags::RDONLY
-                    | OFlags::NOFOLLOW
-                    | OFlags::NONBLOCK
-                    | OFlags::NOCTTY
-                    | OFlags::CLOEXEC;
-                match retry_on_intr(|| rustix::fs::openat(&folder.fd, &name, flags, Mode::empty()))
-                {
-                    Err(Errno::ACCESS) => Some(Existing { stat, fd: None }),
-                    Err(errno) => return Err(failed(errno)),
-                    Ok(fd) => {
-                        let stat = retry_on_intr(|| rustix::fs::fstat(&fd)).map_err(failed)?;
-                        admit(path, &stat, &folder, attributes.owner)?;
-                        Some(Existing { stat, fd: Some(fd) })
-                    }
-                }
-            }
-        };
-        Ok(Target {
-            path,
-            folder,
-            name,
-            there,
-        })
-    }
-
-    fn change(&self, bytes: &[u8], attributes: &Attributes) -> Result<Change, Problem> {
-        let Some(there) = &self.there else {
-            return Ok(Change::Created);
-        };
-        let same = there.holds(bytes).map_err(|e| unreadable(self.path, e))?;
-        Ok(match &there.fd {
-            Some(fd) if same => {
-                let stat = &there.stat;
-                if stat.st_mode & 0o7777 != attributes.mode
-                    || attributes.owner.is_some_and(|owner| owner != stat.st_uid)
-                    || attributes.group.is_some_and(|group| group != stat.st_gid)
-                    || has_acl(fd)
-                {
-                    Change::Attributes
-                } else {
-                    Change::None
-                }
-            }
-            _ => Change::Content,
-        })
-    }
-
-    /// Gives the bytes that are there the attributes that they lack.
-    fn mend(&self, attributes: &Attributes) -> Result<(), Problem> {
-        let Some(fd) = self.there.as_ref().and_then(|there| there.fd.as_ref()) else {
-            return Ok(());
-        };
-        temp::close_to_others(fd)
-            .and_then(|()| {
-                temp::give(fd, attributes.owner, attributes.group)?;
-                retry_on_intr(|| rustix::fs::fchmod(fd, permissions(attributes.mode)))?;
-                retry_on_intr(|| rustix::fs::fsync(fd))
-            })
-            .map_err(|errno| unwritable(self.path, errno))
-    }
-
-    fn write(&self, bytes: &[u8], attributes: &Attributes) -> Result<(), Problem> {
-        let failed = |errno| unwritable(self.path, errno);
-        let temp = Temp::holding(&self.folder, bytes).map_err(failed)?;
-        let (mut owner, mut group) = (attributes.owner, attributes.group);
-        if let Some(there) = &self.there {
-            owner = owner.or(Some(there.stat.st_uid));
-            if group.is_none() && may_give_group(there.stat.st_gid) {
-                group = Some(there.stat.st_gid);
-            }
-            there.label(&temp).map_err(failed)?;
-        }
-        temp.finish(owner, group, attributes.mode)
-            .and_then(|()| temp.place(&self.name, RenameFlags::empty()))
-            .map_err(failed)?;
-        self.folder.sync(self.path)
-    }
-}
-
-impl Existing {
-    fn holds(&self, bytes: &[u8]) -> Result<bool, Errno> {
-        let Some(fd) = &self.fd else {
-            return Ok(false);
-        };
-        if u64::try_from(self.stat.st_size).ok() != u64::try_from(bytes.len()).ok() {
-            return Ok(false);
-        }
-        let mut there = vec![0; 16 * 1024];
-        let mut rest = bytes;
-        loop {
-            let read = retry_on_intr(|| rustix::io::read(fd, &mut there[..]))?;
-            if read == 0 {
-                return Ok(rest.is_empty());
-            }
-            match (there.get(..read), rest.split_at_checked(read)) {
-                (Some(there), Some((here, after))) if there == here => rest = after,
-                _ => return Ok(false),
-            }
-        }
-    }
-
-    /// Gives a new file the SELinux label of the old one. A system that allows no relabelling gives it the folder's.
-    fn label(&self, temp: &Temp<'_>) -> Result<(), Errno> {
-        const LABEL: &str = "security.selinux";
-        let Some(fd) = &self.fd else {
-            return Ok(());
-        };
-        let (mut old, mut new) = ([0; 256], [0; 256]);
-        let Ok(old_len) = retry_on_intr(|| rustix::fs::fgetxattr(fd, LABEL, &mut old)) else {
-            return Ok(());
-        };
-        let new_len = retry_on_intr(|| rustix::fs::fgetxattr(&temp.fd, LABEL, &mut new));
-        let old = old.get(..old_len).unwrap_or_default();
-        if new_len.is_ok_and(|len| new.get(..len) == Some(old)) {
-            return Ok(());
-        }
-        match retry_on_intr(|| rustix::fs::fsetxattr(&temp.fd, LABEL, old, XattrFlags::empty())) {
-            Err(Errno::PERM | Errno::ACCESS | Errno::NOTSUP) => Ok(()),
-            set => set,
-        }
-    }
-}
-
-/// Refuses a target that isn't a file of ours alone. In a sticky folder anybody can leave a file for root to fill, so
-/// there even root takes only its own, or one of the owner that was asked for.
-fn admit(path: &Path, stat: &Stat, folder: &Folder, owner: Option<u32>) -> Result<(), Problem> {
-    regular(path, stat)?;
-    if stat.st_nlink > 1 {
-        let message = format!(
-            "has {} names (hard links), and the others would keep the old bytes",
-            stat.st_nlink
-        );
-        return Err(Problem::new("hard-link", message)
-            .at(Place::file(path))
-            .help("remove the other names: `find . -samefile FILE` lists them"));
-    }
-    let me = rustix::process::geteuid();
-    let theirs = stat.st_uid != me.as_raw() && Some(stat.st_uid) != owner;
-    if theirs && (!me.is_root() || folder.shared) {
-        let message = format!("belongs to user {}, not to us", stat.st_uid);
-        return Err(Problem::new("foreign-owner", message)
-            .at(Place::file(path))
-            .help("write to another path, or remove it first"));
-    }
-    Ok(())
-}
-
-fn regular(path: &Path, stat: &Stat) -> Result<(), Problem> {
-    let what = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => return Ok(()),
-        FileType::Symlink => {
-            return Err(Problem::new("symlink", "is a symlink")
-                .at(Place::file(path))
-                .help("name the file it points to, or add `--follow`"));
-        }
-        FileType::Directory => "is a folder",
-        FileType::Fifo => "is a pipe (fifo)",
-        FileType::Socket => "is a socket",
-        FileType::CharacterDevice | FileType::BlockDevice => "is a device",
-        FileType::Unknown => "is no regular file",
-    };
-    Err(Problem::new("not-a-file", what).at(Place::file(path)))
-}
-
-/// Refuses an owner or a group that only root may give, and a mode that is no permission.
-fn may_give(path: &Path, attributes: &Attributes) -> Result<(), Problem> {
-    let me = rustix::process::geteuid();
-    let message = if attributes.mode > 0o777 {
-        format!(
-            "can't have the mode {:o}: only permission bits, 000 to 777",
-            attributes.mode
-        )
-    } else if let Some(owner) = attributes.owner
-        && owner != me.as_raw()
-        && !me.is_root()
-    {
-        format!("can't be given to user {owner}: only root may")
-    } else if let Some(group) = attributes.group
-        && !may_give_group(group)
-    {
-        format!("can't be given to group {group}: you are not in it, and not root")
-    } else {
-        return Ok(());
-    };
-    Err(Problem::new("attributes", message).at(Place::file(path)))
-}
-
-fn may_give_group(group: u32) -> bool {
-    rustix::process::geteuid().is_root()
-        || rustix::process::getegid().as_raw() == group
-        || rustix::process::getgroups()
-            .is_ok_and(|groups| groups.iter().any(|g| g.as_raw() == group))
-}
-
-fn has_acl(fd: &OwnedFd) -> bool {
-    let mut none: [u8; 0] = [];
-    retry_on_intr(|| rustix::fs::fgetxattr(fd, temp::ACL, &mut none)).is_ok()
+fn unlockable(path: &Path, errno: Errno) -> Problem {
+    Problem::new("no-lock", format!("can't be locked: {}", reason(errno)))
+        .at(Place::file(path))
+        .help("keep it on a filesystem that has locks (flock), a local one")
 }
 
 fn permissions(mode: u32) -> Mode {

@@ -105,6 +105,13 @@ impl Problem {
     }
 }
 
+/// One problem, where several may be reported.
+impl From<Problem> for Vec<Problem> {
+    fn from(problem: Problem) -> Self {
+        vec![problem]
+    }
+}
+
 /// The problem as people read it: place and sentence, the source line with a caret, then `help:`.
 /// Control characters in any part (a file's name can hold them) are shown as `\u{…}`, so that no text moves a cursor.
 impl fmt::Display for Problem {

@@ -272,6 +272,25 @@ impl Vault {
         }
     }
 
+    /// Whether it is a folder of bundles.
+    #[must_use]
+    pub fn is_folder(&self) -> bool {
+        self.folder
+    }
+
+    /// The bundle of this vault that holds what the inventory puts into `declared`: a vault that is one file has one
+    /// bundle for everything.
+    ///
+    /// # Errors
+    /// When a bundle can't have that name.
+    pub fn bundle_for(&self, declared: &str) -> Result<String, Problem> {
+        if self.folder {
+            self.known(declared).map(|_| declared.to_owned())
+        } else {
+            bundle_name(&self.path)
+        }
+    }
+
     /// The file of a bundle, if it can be one's name.
     fn known(&self, bundle: &str) -> Result<PathBuf, Problem> {
         let path = self.file(bundle);

@@ -81,3 +81,34 @@ fn alone(passwd: &str, groups: &str, user: u32, group: u32) -> bool {
     }
     theirs
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n\
+                          bob:x:1001:1001::/:/bin/sh\neve:x:1002:50::/:/bin/sh\nbroken\n";
+    const GROUPS: &str = "root:x:0:\nann:x:1000:\nbob:x:1001:eve\nstaff:x:50:ann\nops:x:60:bob\n";
+
+    #[test]
+    fn an_account_is_a_number_or_a_name_of_the_table() {
+        assert_eq!(find(PASSWD, "bob"), Some(1001));
+        assert_eq!(find(PASSWD, "broken"), None);
+        assert_eq!(find(GROUPS, "staff"), Some(50));
+        assert_eq!(user_id("root").unwrap(), 0);
+        assert_eq!(group_id("4711").unwrap(), 4711);
+        assert_eq!(user_id("no such user").unwrap_err().rule, "unknown-account");
+        assert_eq!(user_id("4294967295").unwrap_err().rule, "unknown-account");
+    }
+
+    #[test]
+    fn a_group_is_a_users_own_only_without_anybody_else_in_it() {
+        let alone = |user, group| alone(PASSWD, GROUPS, user, group);
+        assert!(alone(1000, 1000));
+        assert!(!alone(1001, 1001), "eve is a member of bob's group");
+        assert!(!alone(1000, 60), "ann's primary group is another");
+        assert!(!alone(1002, 50), "ann is a member");
+        assert!(!alone(1000, 1001), "bob's");
+        assert!(!alone(4711, 4711), "nothing is known of either");
+    }
+}

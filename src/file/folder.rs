@@ -1,6 +1,8 @@
 //! The folder of a target: reached without following a link, and refused when others could swap what is in it.
 
-use super::{Attributes, account, reason, unreadable, unwritable};
+use super::target::has_acl;
+use super::temp::{ACL, drop_acl, give};
+use super::{Attributes, account, permissions, reason, unreadable, unwritable};
 use crate::problem::{Place, Problem};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
@@ -33,10 +35,23 @@ impl Folder {
                 Problem::new("not-a-file", "names a folder, not a file").at(Place::file(path))
             );
         };
-        let parent = real.parent().unwrap_or(Path::new(""));
-        let fd = open(parent)?;
-        let shared = others_write(path, parent, &fd, attributes.owner)?;
-        Ok((Folder { fd, shared }, name.to_owned()))
+        let parent = or_here(real.parent().unwrap_or(Path::new("")));
+        Ok((Folder::without_links(parent, attributes)?, name.to_owned()))
+    }
+
+    /// A folder itself.
+    pub(super) fn open(path: &Path, attributes: &Attributes) -> Result<Folder, Problem> {
+        if attributes.follow {
+            Folder::without_links(&resolve(path)?, attributes)
+        } else {
+            Folder::without_links(or_here(path), attributes)
+        }
+    }
+
+    fn without_links(path: &Path, attributes: &Attributes) -> Result<Folder, Problem> {
+        let fd = walk(path)?;
+        let shared = others_write(path, &fd, attributes.owner)?;
+        Ok(Folder { fd, shared })
     }
 
     /// What is there under a name, itself when it is a symlink.
@@ -73,20 +88,18 @@ fn resolve(path: &Path) -> Result<PathBuf, Problem> {
             let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
                 return Err(failed(error));
             };
-            let parent = if parent.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                parent
-            };
-            let missing = || missing(parent);
-            Ok(parent.canonicalize().map_err(|_| missing())?.join(name))
+            let parent = or_here(parent);
+            Ok(parent
+                .canonicalize()
+                .map_err(|_| missing(parent))?
+                .join(name))
         }
         Err(error) => Err(failed(error)),
     }
 }
 
 /// Opens a folder one component at a time, so that none of them is a symlink.
-pub(super) fn open(path: &Path) -> Result<OwnedFd, Problem> {
+fn walk(path: &Path) -> Result<OwnedFd, Problem> {
     let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let whole = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let start = if path.is_absolute() { "/" } else { "." };
@@ -125,19 +138,47 @@ fn missing(folder: &Path) -> Problem {
         .help(format!("mkdir -p {}", folder.display()))
 }
 
-/// Whether others may add names to the folder; an error when they may also take ours away.
-fn others_write(
-    path: &Path,
-    parent: &Path,
-    fd: &OwnedFd,
-    owner: Option<u32>,
-) -> Result<bool, Problem> {
-    let stat = retry_on_intr(|| rustix::fs::fstat(fd)).map_err(|e| unwritable(path, e))?;
-    let parent = if parent.as_os_str().is_empty() {
+/// The folder that an empty path (the parent of a bare name) means.
+pub(super) fn or_here(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() {
         Path::new(".")
     } else {
-        parent
-    };
+        path
+    }
+}
+
+/// A folder's path without what may follow its name: `secrets/` and `secrets/.` are `secrets`.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    path.components().collect()
+}
+
+/// Creates a folder for files of these attributes, open to those who may read them.
+pub(super) fn create(path: &Path, attributes: &Attributes) -> Result<(), Problem> {
+    let read = attributes.mode & 0o444;
+    let enter = read >> 2;
+    make(path, 0o700 | read | enter, attributes)
+}
+
+/// Creates one folder, with exactly this mode, and no ACL from its parent.
+pub(super) fn make(path: &Path, mode: u32, attributes: &Attributes) -> Result<(), Problem> {
+    let failed = |errno| unwritable(path, errno);
+    let (folder, name) = Folder::of(&plain(path), attributes)?;
+    let private = Mode::from_raw_mode(0o700);
+    retry_on_intr(|| rustix::fs::mkdirat(&folder.fd, &name, private)).map_err(failed)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = retry_on_intr(|| rustix::fs::openat(&folder.fd, &name, flags, Mode::empty()))
+        .map_err(failed)?;
+    drop_acl(&fd, ACL)
+        .and_then(|()| drop_acl(&fd, "system.posix_acl_default"))
+        .and_then(|()| give(&fd, attributes.owner, attributes.group))
+        .and_then(|()| retry_on_intr(|| rustix::fs::fchmod(&fd, permissions(mode))))
+        .map_err(failed)?;
+    folder.sync(path)
+}
+
+/// Whether others may add names to the folder; an error when they may also take ours away.
+fn others_write(folder: &Path, fd: &OwnedFd, owner: Option<u32>) -> Result<bool, Problem> {
+    let stat = retry_on_intr(|| rustix::fs::fstat(fd)).map_err(|e| unreadable(folder, e))?;
     let me = rustix::process::geteuid().as_raw();
     if stat.st_uid != me && stat.st_uid != 0 && Some(stat.st_uid) != owner {
         let message = format!(
@@ -145,7 +186,7 @@ fn others_write(
             stat.st_uid
         );
         return Err(Problem::new("shared-folder", message)
-            .at(Place::file(parent))
+            .at(Place::file(folder))
             .help(format!(
                 "write to a folder of your own, or add `--owner {}` if the file is for that user",
                 stat.st_uid
@@ -153,7 +194,7 @@ fn others_write(
     }
     let who = match stat.st_mode & 0o022 {
         0 => return Ok(false),
-        0o020 if account::alone_in_group(stat.st_uid, stat.st_gid) && !super::has_acl(fd) => {
+        0o020 if account::alone_in_group(stat.st_uid, stat.st_gid) && !has_acl(fd) => {
             return Ok(false);
         }
         0o020 => format!("group {}", stat.st_gid),
@@ -166,6 +207,6 @@ fn others_write(
         "shared-folder",
         format!("{who} can write here, and could swap the file"),
     )
-    .at(Place::file(parent))
-    .help(format!("chmod go-w {}", parent.display())))
+    .at(Place::file(folder))
+    .help(format!("chmod go-w {}", folder.display())))
 }

@@ -140,11 +140,15 @@ pub(super) fn sweep(folder: &Folder) {
 
 /// Drops an access ACL (one that a default ACL of the folder gave it) and sets the mode 0600, whatever the umask.
 pub(super) fn close_to_others(fd: &OwnedFd) -> Result<(), Errno> {
-    match retry_on_intr(|| rustix::fs::fremovexattr(fd, ACL)) {
-        Ok(()) | Err(Errno::NODATA | Errno::NOTSUP) => {}
-        Err(errno) => return Err(errno),
-    }
+    drop_acl(fd, ACL)?;
     retry_on_intr(|| rustix::fs::fchmod(fd, permissions(0o600)))
+}
+
+pub(super) fn drop_acl(fd: &OwnedFd, which: &str) -> Result<(), Errno> {
+    match retry_on_intr(|| rustix::fs::fremovexattr(fd, which)) {
+        Ok(()) | Err(Errno::NODATA | Errno::NOTSUP) => Ok(()),
+        failed => failed,
+    }
 }
 
 /// Changes the owner and the group where they differ.
