@@ -138,7 +138,7 @@ pub(super) fn write_for(
     let text = plain
         .into_iter()
         .chain(own)
-        .find(|text| consumers.iter().all(|consumer| consumer.holds(text, value)));
+        .find(|text| Dialect::Portable(consumers).holds(text, value));
     match text {
         Some(text) => {
             out.extend_from_slice(&text);
