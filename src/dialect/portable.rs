@@ -123,7 +123,8 @@ pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
     Ok(entries)
 }
 
-/// Appends the first text that each of a list reads back: the form for everybody, the value as it stands, in each quote, or as one of them writes it.
+/// Appends the form for everybody if all of a list know it, or else the first text that each of them reads back: the
+/// value as it stands, in each quote, or as one of them writes it.
 pub(super) fn write_for(
     consumers: Consumers,
     value: &[u8],
