@@ -262,12 +262,27 @@ impl Dialect {
         }
     }
 
+    /// The dialect as a set of one; the empty set for portable.
     fn bit(self) -> u32 {
-        Dialect::ALL
-            .iter()
-            .position(|dialect| dialect.name() == self.name())
-            .filter(|&place| place > 0)
-            .map_or(0, |place| 1 << place)
+        match self {
+            Dialect::Portable(_) => 0,
+            Dialect::Compose => 1,
+            Dialect::Docker => 1 << 1,
+            Dialect::Systemd => 1 << 2,
+            Dialect::Shell => 1 << 3,
+            Dialect::Node => 1 << 4,
+            Dialect::DotenvExpand => 1 << 5,
+            Dialect::Vite => 1 << 6,
+            Dialect::NodeEnvFile => 1 << 7,
+            Dialect::Python => 1 << 8,
+            Dialect::Ruby => 1 << 9,
+            Dialect::Rust => 1 << 10,
+            Dialect::Direnv => 1 << 11,
+            Dialect::Github => 1 << 12,
+            Dialect::Kubernetes => 1 << 13,
+            Dialect::Json => 1 << 14,
+            Dialect::Yaml => 1 << 15,
+        }
     }
 
     /// Whether a file may hold comments (`#` at the start of a line) and blank lines.
@@ -384,15 +399,16 @@ impl Dialect {
     /// Whether an environment string of this length gets through.
     fn fits(self, length: usize) -> Result<(), Unwritable> {
         match self {
+            _ if length <= SCANNED_LINE => Ok(()),
             Dialect::Json | Dialect::Yaml => Ok(()),
-            Dialect::Portable(some) => some.iter().try_for_each(|each| each.fits(length)).and(
-                if length > ENVIRONMENT_STRING {
-                    Err(TOO_LONG)
-                } else {
-                    Ok(())
-                },
-            ),
-            Dialect::Docker | Dialect::Kubernetes if length > SCANNED_LINE => Err(LINE_TOO_LONG),
+            Dialect::Docker | Dialect::Kubernetes => Err(LINE_TOO_LONG),
+            Dialect::Portable(some)
+                if some
+                    .iter()
+                    .any(|each| each.fits(length) == Err(LINE_TOO_LONG)) =>
+            {
+                Err(LINE_TOO_LONG)
+            }
             _ if length > ENVIRONMENT_STRING => Err(TOO_LONG),
             _ => Ok(()),
         }

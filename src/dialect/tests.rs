@@ -330,7 +330,13 @@ fn no_refusal_is_lazy_every_short_text_is_tried() {
         }
         let mut file = Vec::new();
         let mut lazy = BTreeSet::new();
-        for text in strings(5) {
+        // A list is read once for each of its consumers, so its texts are shorter.
+        let longest = if Dialect::ALL.contains(&dialect) {
+            5
+        } else {
+            4
+        };
+        for text in strings(longest) {
             file.clear();
             file.extend_from_slice(b"A=1\nK=");
             file.extend_from_slice(&text);
