@@ -3,6 +3,7 @@
 //! A page is one session of bash in an empty folder, with a home of its own. In a block, `$ ` begins a command (`> ` goes
 //! on with it), the lines after it are what it prints, stdout and stderr as they come, and `? N` is an exit code other
 //! than 0. In what it prints, `[..]` stands for any text within a line and a line `...` for any lines.
+//! `DOTAGE_BLESS=1` writes what happened into a page that says otherwise: to be read by eye before it is committed.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +14,10 @@ use std::process::{Command, Stdio};
 const SENTINEL: &str = "--end-of-the-command--";
 
 struct Step {
+    /// The line of its `$`, from 1.
     line: usize,
+    /// The first line of what it prints, from 0, and the end of that.
+    answer: std::ops::Range<usize>,
     command: String,
     expected: Vec<String>,
     code: i32,
@@ -37,6 +41,7 @@ fn steps(page: &str) -> Vec<Step> {
         } else if let Some(step) = steps.last_mut() {
             if let Some(more) = line.strip_prefix("> ").filter(|_| step.expected.is_empty()) {
                 let _ = write!(step.command, "\n{more}");
+                step.answer.start = index + 1;
             } else if let Some(code) = line.strip_prefix("? ") {
                 step.code = code.trim().parse().unwrap();
             } else {
@@ -108,6 +113,8 @@ fn run(path: &Path) -> (usize, String) {
     let mut output = BufReader::new(bash.stdout.take().unwrap());
     input.write_all(b"exec 2>&1\n").unwrap();
     let mut wrong = String::new();
+    let mut right: Vec<String> = page.lines().map(str::to_owned).collect();
+    let (mut grown, mut shrunk) = (0, 0);
     for step in &steps {
         // The command reads no more of our stdin; its output ends at the sentinel, on a line of its own.
         let text = format!(
@@ -153,6 +160,9 @@ fn run(path: &Path) -> (usize, String) {
     }
     drop(input);
     bash.wait().unwrap();
+    if !wrong.is_empty() && std::env::var_os("DOTAGE_BLESS").is_some() {
+        fs::write(path, right.join("\n") + "\n").unwrap();
+    }
     (steps.len(), wrong)
 }
 
