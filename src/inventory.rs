@@ -187,7 +187,7 @@ pub struct Variable {
     pub sensitive: bool,
     /// Whether the vault holds base64 of the value's bytes.
     pub base64: bool,
-    /// In which profiles a value is needed.
+    /// In which profiles a value is needed. What a bootstrap needs is needed while its switch is `true`, whatever this says.
     pub required: Required,
     /// The services that also work without it.
     pub optional_for: Vec<Spot<String>>,
@@ -210,7 +210,7 @@ pub struct Variable {
 pub enum Required {
     /// In each: the default.
     Always,
-    /// In none.
+    /// In none: the default of a variable with a bootstrap.
     Never,
     /// In these.
     In(Vec<Spot<String>>),
@@ -457,6 +457,7 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Dialect;
 
     const PRESET: &str = include_str!("../templates/freeboard/dotage.yaml");
 
@@ -551,6 +552,13 @@ mod tests {
         }
         assert!(cases >= 70, "{cases} cases");
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn the_schema_has_the_dialects_that_there_are() {
+        let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+        let known: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+        assert_eq!(schema["$defs"]["dialect"]["enum"], serde_json::json!(known));
     }
 
     #[test]
