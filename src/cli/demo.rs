@@ -7,7 +7,7 @@ use crate::vault::Nobody;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Make a sample project from the freeboard preset, generate its secrets, render its .env files, and show the commands
+/// Make a sample project, secrets and .env files included, and show the commands that do it
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The folder to make: the project goes into DIR/freeboard, its identity beside it into DIR/identity.txt

@@ -8,7 +8,9 @@ use crate::project::{self, Project};
 use crate::secret::{Name, Secret};
 use std::collections::BTreeMap;
 
-/// Make new values as dotage.yaml declares them (token, key, password), into the vault
+/// Make new values as dotage.yaml declares them, into the vault
+///
+/// A variable whose format is token, key or password can be generated; any other is set.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The variables
@@ -18,7 +20,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "names")]
     missing: bool,
     /// The profile [default: the only one, or development]
-    #[arg(short = 'P', long, env = "DOTAGE_PROFILE")]
+    #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
     profile: Option<String>,
     /// Replace a value that is there. A service that holds the old one keeps it until it is deployed again
     #[arg(long)]

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Start a project: dotage.yaml, an identity (yours stays as it is), recipients, vaults, git's lines. Overwrites nothing
+/// Start a project: dotage.yaml, an identity, recipients, vaults, git's lines
+///
+/// Overwrites nothing: what is there already, your identity too, stays as it is.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The folder
@@ -21,7 +23,12 @@ pub(super) struct Args {
     #[arg(long, value_parser = preset::names())]
     preset: Option<String>,
     /// Use (or make) this identity instead of the one in your configuration folder
-    #[arg(long, value_name = "FILE", env = "DOTAGE_IDENTITY_FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "DOTAGE_IDENTITY_FILE",
+        hide_env_values = true
+    )]
     identity: Option<PathBuf>,
     /// Say what would be made, and make nothing
     #[arg(short = 'n', long)]

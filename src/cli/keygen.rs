@@ -7,7 +7,9 @@ use crate::vault;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-/// Make an identity: the key that opens vaults. What it prints is what age-keygen prints
+/// Make an identity, the key that opens vaults
+///
+/// What it prints is what age-keygen prints: either program can use the other's.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Write it to FILE, mode 0600, instead of stdout; a file that is there is left alone

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The profile [default: the only one, or development]
-    #[arg(short = 'P', long, env = "DOTAGE_PROFILE")]
+    #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
     profile: Option<String>,
     /// Only the variables of one service
     #[arg(long)]

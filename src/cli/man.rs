@@ -6,7 +6,9 @@ use crate::problem::{Place, Problem};
 use clap::CommandFactory;
 use std::path::PathBuf;
 
-/// Print dotage's manual page, or write one page a verb: `dotage man --to /usr/local/share/man/man1`
+/// Print dotage's manual page, or write one page a verb
+///
+/// For all users: dotage man --to /usr/local/share/man/man1
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Write dotage.1 and dotage-VERB.1 into this folder, readable by all

@@ -51,7 +51,7 @@ enum Verb {
 #[derive(clap::Args)]
 struct Which {
     /// The profile [default: the only one, or development]
-    #[arg(short = 'P', long, env = "DOTAGE_PROFILE")]
+    #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
     profile: Option<String>,
     /// One bundle, which gets a recipients file of its own; without it, the vault's
     #[arg(long)]

@@ -11,13 +11,15 @@ use std::path::PathBuf;
 /// The largest value, in bytes: four of the largest that an environment carries, for those that go to a file.
 const MAX_VALUE: usize = 512 * 1024;
 
-/// Put a value into the vault: from a hidden prompt, from stdin, or from a file. Never from the command line
+/// Put a value into the vault: from a hidden prompt, stdin or a file
+///
+/// Never from the command line, which other users of the machine and the shell's history can read.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The variable, as dotage.yaml declares it
     name: String,
     /// The profile [default: the only one, or development]
-    #[arg(short = 'P', long, env = "DOTAGE_PROFILE")]
+    #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
     profile: Option<String>,
     /// Read the value from FILE instead of stdin
     #[arg(long, value_name = "FILE")]
