@@ -50,7 +50,7 @@ pub enum Dialect {
     Vite,
     /// Node's own `--env-file` and `util.parseEnv`.
     NodeEnvFile,
-    /// PyPI's python-dotenv, and Compose v1.
+    /// python-dotenv, and Compose v1.
     Python,
     /// Ruby's dotenv.
     Ruby,
@@ -135,6 +135,26 @@ const LINE_TOO_LONG: Unwritable = Unwritable {
     instead: "keep it in a file of its own",
 };
 const TEXT_NOT_UTF8: &str = "bytes that are not UTF-8";
+
+/// The value that a name was last assigned.
+fn last<'a>(entries: &'a Entries<'_>, asked: &[u8]) -> Option<&'a [u8]> {
+    let mut entries = entries.iter().rev();
+    let (_, value) = entries.find(|(name, _)| name.as_bytes() == asked)?;
+    Some(value)
+}
+
+/// The entries of a text that doesn't outlive its reader.
+fn owned(entries: Entries<'_>) -> Entries<'static> {
+    entries
+        .into_iter()
+        .map(|(name, value)| {
+            (
+                Cow::Owned(name.into_owned()),
+                Cow::Owned(value.into_owned()),
+            )
+        })
+        .collect()
+}
 
 /// Whether every consumer reads these bytes as they stand, without quotes: the empty value, or
 /// `[A-Za-z0-9_./:@%+,^-]` followed by more of it and `=`.

@@ -109,14 +109,9 @@ struct Node<'a, 'de> {
 }
 
 impl<'de> Node<'_, 'de> {
-    fn scalar<E>(self, value: impl Into<Cow<'de, [u8]>>) -> Result<(), E> {
+    fn scalar(self, value: impl Into<Cow<'de, [u8]>>) {
         self.entries
             .push((Cow::Owned(self.path.clone()), value.into()));
-        Ok(())
-    }
-
-    fn text<E>(self, value: &impl ToString) -> Result<(), E> {
-        self.scalar(value.to_string().into_bytes())
     }
 
     /// The node that a key or an index leads to; the caller cuts the path back.
@@ -148,39 +143,48 @@ impl<'de> Visitor<'de> for Node<'_, 'de> {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.text(&value)
+        self.scalar(value.to_string().into_bytes());
+        Ok(())
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.text(&value)
+        self.scalar(value.to_string().into_bytes());
+        Ok(())
     }
 
     fn visit_i128<E: Error>(self, value: i128) -> Result<(), E> {
-        self.text(&value)
+        self.scalar(value.to_string().into_bytes());
+        Ok(())
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.text(&value)
+        self.scalar(value.to_string().into_bytes());
+        Ok(())
     }
 
     fn visit_u128<E: Error>(self, value: u128) -> Result<(), E> {
-        self.text(&value)
+        self.scalar(value.to_string().into_bytes());
+        Ok(())
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.text(&value)
+        self.scalar(value.to_string().into_bytes());
+        Ok(())
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.scalar(value.as_bytes().to_vec())
+        self.scalar(value.as_bytes().to_vec());
+        Ok(())
     }
 
     fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<(), E> {
-        self.scalar(value.as_bytes())
+        self.scalar(value.as_bytes());
+        Ok(())
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.scalar(b"null".as_slice())
+        self.scalar(b"null".as_slice());
+        Ok(())
     }
 
     fn visit_none<E: Error>(self) -> Result<(), E> {

@@ -1,7 +1,7 @@
 //! Rust's dotenvy 0.15: first its lines, which quotes and backslashes join (iter.rs), then each line (parse.rs).
 
 use super::scan::line;
-use super::{Entries, Unreadable};
+use super::{Entries, Unreadable, last};
 use std::borrow::Cow;
 
 /// Appends the value in double quotes, where dotenvy knows these escapes and takes everything else as it stands.
@@ -165,10 +165,8 @@ fn decode<'a>(text: &'a str, known: &Entries<'a>) -> Result<Cow<'a, [u8]>, &'sta
     let mut substituting = Substituting::No;
     let (mut single, mut double, mut escaped, mut ended) = (false, false, false, false);
     let substitute = |asked: &mut String, out: &mut String| {
-        let value = known.iter().rev().find(|(name, _)| name == asked.as_str());
-        if let Some((_, value)) = value {
-            out.push_str(&String::from_utf8_lossy(value));
-        }
+        let value = last(known, asked.as_bytes()).unwrap_or_default();
+        out.push_str(&String::from_utf8_lossy(value));
         asked.clear();
     };
     for found in text.chars() {

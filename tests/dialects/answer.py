@@ -1,0 +1,51 @@
+"""What every driver written in Python shares: the form of its answers.
+
+A driver reads paths of files on its standard input, one a line, and prints one line for each:
+`ok NAME=VALUE NAME=VALUE …` (what its consumer read, names and values in hexadecimal) or `err REASON`.
+"""
+import sys
+
+
+def paths():
+    """The files that are asked about."""
+    return sys.stdin.read().splitlines()
+
+
+def _bytes(text):
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+
+
+def say(read):
+    """Prints one answer: a mapping of names to values, or the exception that the consumer ended in."""
+    if isinstance(read, Exception):
+        print("err", type(read).__name__, " ".join(str(read).split())[:300].encode("ascii", "replace").decode())
+    else:
+        print("ok", *(f"{_bytes(name).hex()}={_bytes(value).hex()}" for name, value in read.items()))
+
+
+def each(read):
+    """Answers for every file with what `read` makes of its path."""
+    for path in paths():
+        try:
+            answer = read(path)
+        except Exception as failure:  # a consumer may fail in any way it likes: its failure is the answer
+            answer = failure
+        say(answer)
+
+
+def together(read):
+    """Answers for many files at once with a `read` of a list of paths, split wherever it fails as a whole."""
+
+    def split(some):
+        try:
+            return read(some)
+        except Exception as failure:
+            if len(some) == 1:
+                return [failure]
+            half = len(some) // 2
+            return split(some[:half]) + split(some[half:])
+
+    asked = paths()
+    for start in range(0, len(asked), 64):
+        for answer in split(asked[start : start + 64]):
+            say(answer)
