@@ -1,8 +1,9 @@
 //! The manual is the test: every `console` block of README.md and of the pages in tests/cli runs in a real shell.
 //!
-//! A page is one session of bash in an empty folder, with a home of its own. In a block, `$ ` begins a command (`> ` goes
-//! on with it), the lines after it are what it prints, stdout and stderr as they come, and `? N` is an exit code other
-//! than 0. In what it prints, `[..]` stands for any text within a line and a line `...` for any lines.
+//! A page is one session of bash in an empty folder, shown as /tmp/page, with a home of its own, shown as /home/ann. In
+//! a block, `$ ` begins a command (`> ` goes on with it), the lines after it are what it prints, stdout and stderr as
+//! they come, and `? N` is an exit code other than 0. In what it prints, `[..]` stands for any text within a line and a
+//! line `...` for any lines.
 //! `DOTAGE_BLESS=1` writes what happened into a page that says otherwise: to be read by eye before it is committed.
 
 use std::fmt::Write as _;
@@ -34,11 +35,13 @@ fn steps(page: &str) -> Vec<Step> {
         } else if let Some(command) = line.strip_prefix("$ ") {
             steps.push(Step {
                 line: index + 1,
+                answer: index + 1..index + 1,
                 command: command.to_owned(),
                 expected: Vec::new(),
                 code: 0,
             });
         } else if let Some(step) = steps.last_mut() {
+            step.answer.end = index + 1;
             if let Some(more) = line.strip_prefix("> ").filter(|_| step.expected.is_empty()) {
                 let _ = write!(step.command, "\n{more}");
                 step.answer.start = index + 1;
@@ -135,7 +138,8 @@ fn run(path: &Path) -> (usize, String) {
                 Some(code) => break code.trim().parse::<i32>().unwrap(),
                 None => lines.push(
                     line.trim_end_matches('\n')
-                        .replace(here.path().to_str().unwrap(), "/tmp/page"),
+                        .replace(here.path().to_str().unwrap(), "/tmp/page")
+                        .replace(home.path().to_str().unwrap(), "/home/ann"),
                 ),
             }
         };
@@ -148,6 +152,15 @@ fn run(path: &Path) -> (usize, String) {
             expected.pop();
         }
         if code != step.code || !fits(&expected, &lines) {
+            let mut answer = lines.clone();
+            answer.extend((code != 0).then(|| format!("? {code}")));
+            let blank = step.expected.len() - expected.len();
+            answer.extend(std::iter::repeat_n(String::new(), blank));
+            let at = |line: usize| line + grown - shrunk;
+            let said = at(step.answer.start)..at(step.answer.end);
+            grown += answer.len();
+            shrunk += step.answer.len();
+            right.splice(said, answer);
             let _ = writeln!(
                 wrong,
                 "{}:{}: $ {}\n{}\n? {code}\n",

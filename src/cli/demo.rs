@@ -1,6 +1,6 @@
 //! `dotage demo`: the main job from nothing, and the commands that did it.
 
-use super::{Done, Failure, Shell, generate, init, print, render, say};
+use super::{Done, Failure, Shell, generate, init, list, print, render, say};
 use crate::preset;
 use crate::problem::{Place, Problem};
 use crate::vault::Nobody;
@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     step("dotage render");
     render::run(&render::Args::all(), &shell)?;
     step("dotage list --profile production");
-    super::list::run(&super::list::Args::of("production"), &shell)?;
+    say(list::text(&list::Args::of("production"), &shell)?.trim_end());
     step("dotage render --check");
     render::run(&render::Args::check(), &shell)?;
     say(

@@ -64,14 +64,22 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         &identity,
         &ask::person(shell.non_interactive),
     )?;
-    say(format!(
-        "next: {}dotage generate --missing, then dotage render",
-        if args.dir == Path::new(".") {
-            String::new()
-        } else {
-            format!("cd {}, then ", args.dir.display())
-        }
-    ));
+    let mut next = Vec::new();
+    if args.dir != Path::new(".") {
+        next.push(format!("cd {}", args.dir.display()));
+    }
+    // The other verbs have to be told of an identity that lies anywhere else.
+    if project::default_file().as_ref() != Some(&identity)
+        && std::env::var_os("DOTAGE_IDENTITY_FILE").is_none()
+        && let Ok(identity) = identity.canonicalize()
+    {
+        next.push(format!(
+            "export DOTAGE_IDENTITY_FILE={}",
+            identity.display()
+        ));
+    }
+    next.extend(["dotage generate --missing", "dotage render"].map(str::to_owned));
+    say(format!("next: {}", next.join(", then ")));
     Ok(Done::Well)
 }
 
@@ -96,6 +104,8 @@ pub(super) fn begin(
         .help("keep it outside: dotage init --identity ~/.config/dotage/identity.txt")
         .into());
     }
+    // `dotage.yaml`, not `./dotage.yaml`.
+    let dir = dir.strip_prefix(".").unwrap_or(dir);
     for (path, text) in files {
         put(&dir.join(path), text)?;
     }
@@ -123,7 +133,7 @@ pub(super) fn begin(
             put(
                 &home.join(".age-recipients"),
                 &format!(
-                    "# who can read what is encrypted here: one public key a line\n{public}\n"
+                    "# who can read what is encrypted here: one public key a line, a comment right above it\n\n{public}\n"
                 ),
             )?;
         }

@@ -42,14 +42,20 @@ pub(super) fn run(args: &Args) -> Result<Done, Failure> {
         mode: 0o644,
         ..Attributes::default()
     };
-    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
-        let name: &'static str = Box::leak(format!("dotage-{}", verb.get_name()).into_boxed_str());
+    let mut waiting = vec![("dotage".to_owned(), command)];
+    while let Some((name, command)) = waiting.pop() {
+        for verb in command
+            .get_subcommands()
+            .filter(|verb| verb.get_name() != "help")
+        {
+            waiting.push((format!("{name}-{}", verb.get_name()), verb.clone()));
+        }
+        let title: &'static str = Box::leak(name.clone().into_boxed_str());
         file::replace(
             &folder.join(format!("{name}.1")),
-            &page(verb.clone().name(name))?,
+            &page(command.name(title))?,
             &readable,
         )?;
     }
-    file::replace(&folder.join("dotage.1"), &page(command.clone())?, &readable)?;
     Ok(Done::Well)
 }
