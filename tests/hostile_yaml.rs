@@ -47,9 +47,12 @@ fn items() -> String {
 }
 
 fn vault() -> String {
-    (0..10_000)
-        .map(|i| format!("NAME_{i:05}: \"{}\"\n", "0123456789abcdef".repeat(3)))
-        .collect()
+    let mut text = String::new();
+    for i in 0..10_000 {
+        let value = "0123456789abcdef".repeat(3);
+        text += &format!("NAME_{i:05}: \"{value}\"\n");
+    }
+    text
 }
 
 type Input = (&'static str, fn() -> String);
