@@ -50,7 +50,8 @@ fn vault() -> String {
     let mut text = String::new();
     for i in 0..10_000 {
         let value = "0123456789abcdef".repeat(3);
-        text += &format!("NAME_{i:05}: \"{value}\"\n");
+        let line = format!("NAME_{i:05}: \"{value}\"\n");
+        text += &line;
     }
     text
 }
