@@ -1,8 +1,10 @@
 //! The manual is the test: every `console` block of README.md and of the pages in tests/cli runs in a real shell.
 //!
-//! A page is one session of bash in an empty folder, with a home of its own. In a block, `$ ` begins a command (`> ` goes
-//! on with it), the lines after it are what it prints, stdout and stderr as they come, and `? N` is an exit code other
-//! than 0. In what it prints, `[..]` stands for any text within a line and a line `...` for any lines.
+//! A page is one session of bash in an empty folder, shown as /tmp/page, with a home of its own, shown as /home/ann. In
+//! a block, `$ ` begins a command (`> ` goes on with it), the lines after it are what it prints, stdout and stderr as
+//! they come, and `? N` is an exit code other than 0. In what it prints, `[..]` stands for any text within a line and a
+//! line `...` for any lines.
+//! `DOTAGE_BLESS=1` writes what happened into a page that says otherwise: to be read by eye before it is committed.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +15,10 @@ use std::process::{Command, Stdio};
 const SENTINEL: &str = "--end-of-the-command--";
 
 struct Step {
+    /// The line of its `$`, from 1.
     line: usize,
+    /// The first line of what it prints, from 0, and the end of that.
+    answer: std::ops::Range<usize>,
     command: String,
     expected: Vec<String>,
     code: i32,
@@ -30,13 +35,16 @@ fn steps(page: &str) -> Vec<Step> {
         } else if let Some(command) = line.strip_prefix("$ ") {
             steps.push(Step {
                 line: index + 1,
+                answer: index + 1..index + 1,
                 command: command.to_owned(),
                 expected: Vec::new(),
                 code: 0,
             });
         } else if let Some(step) = steps.last_mut() {
+            step.answer.end = index + 1;
             if let Some(more) = line.strip_prefix("> ").filter(|_| step.expected.is_empty()) {
                 let _ = write!(step.command, "\n{more}");
+                step.answer.start = index + 1;
             } else if let Some(code) = line.strip_prefix("? ") {
                 step.code = code.trim().parse().unwrap();
             } else {
@@ -108,6 +116,8 @@ fn run(path: &Path) -> (usize, String) {
     let mut output = BufReader::new(bash.stdout.take().unwrap());
     input.write_all(b"exec 2>&1\n").unwrap();
     let mut wrong = String::new();
+    let mut right: Vec<String> = page.lines().map(str::to_owned).collect();
+    let (mut grown, mut shrunk) = (0, 0);
     for step in &steps {
         // The command reads no more of our stdin; its output ends at the sentinel, on a line of its own.
         let text = format!(
@@ -128,7 +138,8 @@ fn run(path: &Path) -> (usize, String) {
                 Some(code) => break code.trim().parse::<i32>().unwrap(),
                 None => lines.push(
                     line.trim_end_matches('\n')
-                        .replace(here.path().to_str().unwrap(), "/tmp/page"),
+                        .replace(here.path().to_str().unwrap(), "/tmp/page")
+                        .replace(home.path().to_str().unwrap(), "/home/ann"),
                 ),
             }
         };
@@ -141,6 +152,15 @@ fn run(path: &Path) -> (usize, String) {
             expected.pop();
         }
         if code != step.code || !fits(&expected, &lines) {
+            let mut answer = lines.clone();
+            answer.extend((code != 0).then(|| format!("? {code}")));
+            let blank = step.expected.len() - expected.len();
+            answer.extend(std::iter::repeat_n(String::new(), blank));
+            let at = |line: usize| line + grown - shrunk;
+            let said = at(step.answer.start)..at(step.answer.end);
+            grown += answer.len();
+            shrunk += step.answer.len();
+            right.splice(said, answer);
             let _ = writeln!(
                 wrong,
                 "{}:{}: $ {}\n{}\n? {code}\n",
@@ -153,6 +173,9 @@ fn run(path: &Path) -> (usize, String) {
     }
     drop(input);
     bash.wait().unwrap();
+    if !wrong.is_empty() && std::env::var_os("DOTAGE_BLESS").is_some() {
+        fs::write(path, right.join("\n") + "\n").unwrap();
+    }
     (steps.len(), wrong)
 }
 
