@@ -3,7 +3,15 @@
 #![forbid(unsafe_code)]
 
 pub mod child;
+pub mod cli;
 pub mod dialect;
 pub mod file;
+pub mod generate;
+pub mod inventory;
+pub mod preset;
 pub mod problem;
+pub mod project;
 pub mod secret;
+pub mod template;
+pub mod vault;
+pub mod yaml;

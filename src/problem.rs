@@ -105,6 +105,13 @@ impl Problem {
     }
 }
 
+/// One problem, where several may be reported.
+impl From<Problem> for Vec<Problem> {
+    fn from(problem: Problem) -> Self {
+        vec![problem]
+    }
+}
+
 /// The problem as people read it: place and sentence, the source line with a caret, then `help:`.
 /// Control characters in any part (a file's name can hold them) are shown as `\u{…}`, so that no text moves a cursor.
 impl fmt::Display for Problem {
@@ -147,7 +154,7 @@ impl fmt::Display for Printable<'_> {
             match c {
                 '\t' | '\n' => f.write_char(c)?,
                 '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                    write!(f, "{}", c.escape_unicode())?
+                    write!(f, "{}", c.escape_unicode())?;
                 }
                 c if c.is_control() => write!(f, "{}", c.escape_unicode())?,
                 c => f.write_char(c)?,

@@ -1,0 +1,235 @@
+//! `dotage recipients`: who can read which bundle, and the re-encryption that changes it.
+
+use super::{Done, Failure, Shell, print, say};
+use crate::problem::{Place, Problem};
+use crate::project::Project;
+use crate::vault::{Recipients, Vault};
+use clap::Subcommand;
+use serde_json::json;
+use std::fmt::Write as _;
+
+/// Who can read which bundle: list, add or remove a reader
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// List the readers of each bundle
+    List {
+        #[command(flatten)]
+        which: Which,
+        /// As JSON: an object of bundles, each a list of {key, comment}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a reader, and re-encrypt the bundles that it can read from now on
+    Add {
+        /// A public key: age1…, or "ssh-ed25519 …"
+        key: String,
+        /// Who it is, kept as a comment in the recipients file
+        #[arg(long, value_name = "TEXT")]
+        comment: Option<String>,
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Remove a reader, and re-encrypt the bundles that it could read
+    Remove {
+        /// The public key
+        key: String,
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+#[derive(clap::Args)]
+struct Which {
+    /// The profile [default: the only one, or development]
+    #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
+    profile: Option<String>,
+    /// One bundle, which gets a recipients file of its own; without it, the vault's
+    #[arg(long)]
+    bundle: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct How {
+    /// Say what would change, and change nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
+    let project = Project::find()?;
+    match &args.verb {
+        Verb::List { which, json } => list(&vault(&project, which)?, which, *json),
+        Verb::Add {
+            key,
+            comment,
+            which,
+            how,
+        } => {
+            let vault = vault(&project, which)?;
+            let done = change(&vault, which, how, shell, key, comment.as_deref(), true)?;
+            let files = files(&vault, &done);
+            say(if how.dry_run {
+                format!("{key} would be able to read {files}; nothing was changed")
+            } else {
+                format!("{key} can read {files} from now on")
+            });
+            Ok(Done::Well)
+        }
+        Verb::Remove { key, which, how } => {
+            let vault = vault(&project, which)?;
+            let could_read = vault.open(None, &shell.identities()?)?;
+            let done = change(&vault, which, how, shell, key, None, false)?;
+            let names: Vec<&str> = could_read
+                .bundle_of
+                .iter()
+                .filter(|(_, bundle)| done.contains(bundle))
+                .map(|(name, _)| name.as_str())
+                .collect();
+            let files = files(&vault, &done);
+            say(if how.dry_run {
+                format!("{key} would not be able to read {files} any more; nothing was changed")
+            } else {
+                format!("{key} cannot read {files} from now on")
+            });
+            if !names.is_empty() {
+                say(format!(
+                    "what it could read, it has read: rotate {}",
+                    names.join(", ")
+                ));
+            }
+            Ok(Done::Well)
+        }
+    }
+}
+
+/// What a reader reads: the files of these bundles, or of a vault that has none yet, all that will be in it.
+fn files(vault: &Vault, bundles: &[String]) -> String {
+    if bundles.is_empty() {
+        return vault.path().display().to_string();
+    }
+    let files: Vec<String> = bundles
+        .iter()
+        .map(|bundle| vault.file(bundle).display().to_string())
+        .collect();
+    files.join(", ")
+}
+
+fn vault(project: &Project, which: &Which) -> Result<Vault, Problem> {
+    let (_, said) = project.profile(which.profile.as_deref())?;
+    Ok(project.vault(said))
+}
+
+fn list(vault: &Vault, which: &Which, as_json: bool) -> Result<Done, Failure> {
+    let mut bundles = vault.bundles()?;
+    if let Some(asked) = &which.bundle {
+        let known = bundles.join(" | ");
+        bundles.retain(|bundle| bundle == asked);
+        if bundles.is_empty() {
+            return Err(
+                Problem::new("unknown-bundle", format!("there is no bundle {asked}"))
+                    .at(Place::file(vault.path()))
+                    .help(format!("say one of them: --bundle {known}"))
+                    .into(),
+            );
+        }
+    }
+    let mut text = String::new();
+    let mut object = serde_json::Map::new();
+    for bundle in bundles {
+        let recipients = vault.recipients(&bundle)?;
+        let _ = writeln!(
+            text,
+            "{} ({})",
+            vault.file(&bundle).display(),
+            recipients.path().display()
+        );
+        for reader in recipients.readers() {
+            let _ = writeln!(
+                text,
+                "  {}{}",
+                reader.key(),
+                reader
+                    .comment()
+                    .map(|who| format!("  {who}"))
+                    .unwrap_or_default()
+            );
+        }
+        object.insert(
+            bundle,
+            recipients
+                .readers()
+                .iter()
+                .map(|reader| json!({"key": reader.key(), "comment": reader.comment()}))
+                .collect(),
+        );
+    }
+    print(if as_json {
+        format!("{}\n", serde_json::Value::Object(object))
+    } else {
+        text
+    })?;
+    Ok(Done::Well)
+}
+
+/// Adds or removes a reader; the bundles that were re-encrypted, or would be.
+fn change(
+    vault: &Vault,
+    which: &Which,
+    how: &How,
+    shell: &Shell,
+    key: &str,
+    comment: Option<&str>,
+    add: bool,
+) -> Result<Vec<String>, Problem> {
+    let bundle = which
+        .bundle
+        .as_deref()
+        .map(|bundle| vault.bundle_for(bundle))
+        .transpose()?;
+    let identities = shell.identities()?;
+    if how.dry_run {
+        let mut would = Vec::new();
+        for name in bundle.map_or_else(|| vault.bundles(), |bundle| Ok(vec![bundle]))? {
+            let recipients = vault.recipients(&name)?;
+            changed(&recipients, key, comment, add)?;
+            would.push(name);
+        }
+        return Ok(would);
+    }
+    vault.reencrypt(bundle.as_deref(), &identities, |recipients| {
+        changed(recipients, key, comment, add)
+    })
+}
+
+/// The recipients with the key or without it. What is wrong with the key is said of the key, not of a file's line.
+fn changed(
+    recipients: &Recipients,
+    key: &str,
+    comment: Option<&str>,
+    add: bool,
+) -> Result<Recipients, Problem> {
+    if !add {
+        return recipients.without(key);
+    }
+    recipients.with(key, comment).map_err(|problem| {
+        let (message, help) = match problem.rule {
+            "duplicate-recipient" => ("this key is a recipient here already", "see who is: dotage recipients list"),
+            "secret-key-exposed" => (
+                "this is a secret key, and now it is in the history of your shell as well",
+                "make a new one, and give its public key: dotage keygen; rotate what this one could read",
+            ),
+            _ => return problem,
+        };
+        Problem::new(problem.rule, message).at(Place::file(recipients.path())).help(help)
+    })
+}

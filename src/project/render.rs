@@ -1,0 +1,313 @@
+//! What a target is made of: its template and values, rendered and proven, ready to be written.
+
+use super::Project;
+use crate::dialect::Dialect;
+use crate::file::{self, Attributes, Change};
+use crate::inventory::{Origin, Target};
+use crate::preset;
+use crate::problem::Problem;
+use crate::secret::{Name, Secret};
+use crate::template::{self, Listed, Scope, Template};
+use crate::vault::Identities;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What to render, for whom, and where to.
+pub struct Recipe {
+    /// The target's name in the inventory, if it is one of its.
+    pub target: Option<String>,
+    /// The template; without one, the target is a folder with a file for each variable.
+    pub template: Option<PathBuf>,
+    /// The dialect, where the template's name doesn't say it.
+    pub dialect: Option<Dialect>,
+    /// The path to write.
+    pub to: PathBuf,
+    /// The profile whose values it shows.
+    pub profile: String,
+    /// The service whose variables it shows; without one, all.
+    pub service: Option<String>,
+    /// The only variables it shows; empty: all of the service's.
+    pub names: Vec<Name>,
+    /// Mode, owner and group.
+    pub attributes: Attributes,
+}
+
+/// What was made: one file, or the files of a folder.
+pub struct Made {
+    /// The file's bytes under no name, or each file of the folder by its name.
+    pub files: Vec<(Option<String>, Secret)>,
+    /// The names of the variables in it; of a document, the paths of its scalars.
+    pub names: Vec<String>,
+    /// Which identity opened which bundle.
+    pub opened_by: BTreeMap<String, String>,
+}
+
+impl Project {
+    /// The recipe of a target; `profile` where the target names none.
+    ///
+    /// # Errors
+    /// An owner or a group that this machine doesn't have.
+    pub fn recipe(&self, name: &str, target: &Target, profile: &str) -> Result<Recipe, Problem> {
+        let consumers: Vec<Dialect> = target
+            .consumers
+            .iter()
+            .filter_map(|consumer| Dialect::from_name(&consumer.value))
+            .collect();
+        let dialect = match &target.dialect {
+            Some(dialect) => Dialect::from_name(&dialect.value),
+            None if consumers.is_empty() => None,
+            None => Some(Dialect::of(&consumers)),
+        };
+        let id = |text: &Option<String>, find: fn(&str) -> Result<u32, Problem>| {
+            text.as_deref().map(find).transpose()
+        };
+        Ok(Recipe {
+            target: Some(name.to_owned()),
+            template: match &target.source {
+                Origin::Template(path) => Some(path.value.clone()),
+                Origin::Folder => None,
+            },
+            dialect,
+            to: self.root.join(&target.to.value),
+            profile: target
+                .profile
+                .as_ref()
+                .map_or(profile, |profile| profile.value.as_str())
+                .to_owned(),
+            service: target.service.as_ref().map(|service| service.value.clone()),
+            names: target.names.iter().map(|name| name.value.clone()).collect(),
+            attributes: Attributes {
+                mode: target.mode,
+                owner: id(&target.owner, file::user_id)?,
+                group: id(&target.group, file::group_id)?,
+                follow: false,
+            },
+        })
+    }
+
+    /// Renders a recipe in memory. What the template asks for is held against the inventory before any key is touched,
+    /// and only the bundles that hold it are opened.
+    ///
+    /// # Errors
+    /// What is wrong with the template, the names it asks for, or their values: nothing is written in any case.
+    pub fn make(
+        &self,
+        recipe: &Recipe,
+        identities: &dyn Fn() -> Result<Identities, Problem>,
+    ) -> Result<Made, Vec<Problem>> {
+        let mut visible = self.names(recipe.service.as_deref())?;
+        if !recipe.names.is_empty() {
+            visible.retain(|name| recipe.names.contains(name));
+        }
+        match &recipe.template {
+            Some(template) => self.make_file(recipe, template, &visible, identities),
+            None => self.make_folder(recipe, &visible, identities),
+        }
+    }
+
+    fn make_file(
+        &self,
+        recipe: &Recipe,
+        template: &Path,
+        visible: &BTreeSet<Name>,
+        identities: &dyn Fn() -> Result<Identities, Problem>,
+    ) -> Result<Made, Vec<Problem>> {
+        let beside = self.root.join(template);
+        let path = if self.root.as_os_str().is_empty() || !beside.exists() {
+            template
+        } else {
+            &beside
+        };
+        let template = Template::load(path, recipe.dialect, preset::TEMPLATES)?;
+        let mut wanted = BTreeSet::new();
+        let mut problems = Vec::new();
+        for name in template.names() {
+            match name.as_str() {
+                "variables" => wanted.extend(visible.iter().cloned()),
+                "profile" | "service" | "env" => {}
+                name => match visible.get(name) {
+                    Some(name) => {
+                        wanted.insert(name.clone());
+                    }
+                    None => problems.push(self.invisible(&template, name, recipe)),
+                },
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let values = self.values(&recipe.profile, &wanted, identities)?;
+        self.complete(recipe, &wanted, &values.secrets.keys().collect())?;
+        let listed = wanted
+            .iter()
+            .filter(|name| values.secrets.contains_key(*name))
+            .filter_map(|name| {
+                let variable = self.inventory.variables.get(name)?;
+                Some(Listed {
+                    name: name.clone(),
+                    sensitive: variable.sensitive,
+                    purpose: variable.purpose.clone(),
+                })
+            });
+        let scope = Scope {
+            variables: listed.collect(),
+            secrets: values.secrets,
+            profile: recipe.profile.clone(),
+            service: recipe.service.clone(),
+            env: self
+                .inventory
+                .env
+                .iter()
+                .filter_map(|name| {
+                    Some((
+                        name.value.to_string(),
+                        std::env::var(name.value.as_str()).ok()?,
+                    ))
+                })
+                .collect(),
+        };
+        let rendered = template.render(scope)?;
+        Ok(Made {
+            files: vec![(None, rendered.text)],
+            names: rendered.names,
+            opened_by: values.opened_by,
+        })
+    }
+
+    /// A folder with a file for each variable, its bytes and nothing else.
+    fn make_folder(
+        &self,
+        recipe: &Recipe,
+        visible: &BTreeSet<Name>,
+        identities: &dyn Fn() -> Result<Identities, Problem>,
+    ) -> Result<Made, Vec<Problem>> {
+        let values = self.values(&recipe.profile, visible, identities)?;
+        self.complete(recipe, visible, &values.secrets.keys().collect())?;
+        let service = recipe
+            .service
+            .as_ref()
+            .and_then(|service| self.inventory.services.get(service));
+        let mut made = Made {
+            files: Vec::new(),
+            names: Vec::new(),
+            opened_by: values.opened_by,
+        };
+        for (name, secret) in values.secrets {
+            let file = service.map_or_else(
+                || name.as_str().to_ascii_lowercase(),
+                |service| service.file_name(&name),
+            );
+            made.names.push(name.to_string());
+            made.files.push((Some(file), secret));
+        }
+        Ok(made)
+    }
+
+    /// A problem for each value that the profile requires and doesn't have.
+    fn complete(
+        &self,
+        recipe: &Recipe,
+        wanted: &BTreeSet<Name>,
+        have: &BTreeSet<&Name>,
+    ) -> Result<(), Vec<Problem>> {
+        let required = |name: &&Name| {
+            self.inventory.variables.get(*name).is_some_and(|variable| {
+                variable.is_required(&recipe.profile, recipe.service.as_deref())
+            })
+        };
+        let missing: Vec<Problem> = wanted
+            .iter()
+            .filter(|name| !have.contains(name))
+            .filter(required)
+            .map(|name| self.missing(name, &recipe.profile))
+            .collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(missing)
+        }
+    }
+
+    /// Why a template may not have a name that it asks for.
+    fn invisible(&self, template: &Template, name: &str, recipe: &Recipe) -> Problem {
+        let Some(known) = self
+            .inventory
+            .variables
+            .get_key_value(name)
+            .map(|(known, _)| known)
+        else {
+            let problem = template.problem_with(
+                name,
+                "undeclared",
+                &format!(
+                    "{name} is not declared in {}",
+                    self.inventory.path.display()
+                ),
+            );
+            return problem.help(match self.nearest(name) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("declare {name} under `variables:`"),
+            });
+        };
+        match &recipe.service {
+            Some(service) if recipe.names.is_empty() || recipe.names.contains(known) => template
+                .problem_with(
+                    name,
+                    "not-used-by",
+                    &format!("{name} is not a variable of service {service}"),
+                )
+                .help(format!("add {service} to the `used_by` of {name}")),
+            _ => template
+                .problem_with(
+                    name,
+                    "not-in-target",
+                    &format!("{name} is not among the target's `names`"),
+                )
+                .help(format!("add {name} to the target's `names`")),
+        }
+    }
+
+    /// Writes what was made, or says what writing would change.
+    ///
+    /// # Errors
+    /// A place that is not safe to write to, or a write that failed: the old file is as it was.
+    pub fn write(&self, recipe: &Recipe, made: &Made, really: bool) -> Result<Change, Problem> {
+        let (to, attributes) = (recipe.to.as_path(), &recipe.attributes);
+        // A folder that the inventory leads to is part of the project; one that was typed has to be there.
+        if recipe.target.is_some()
+            && let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty())
+            && !folder.exists()
+        {
+            if !really {
+                return Ok(Change::Created);
+            }
+            file::create_folder(folder, 0o755)?;
+        }
+        if let [(None, text)] = made.files.as_slice() {
+            return if really {
+                file::replace(to, text.expose(), attributes)
+            } else {
+                file::compare(to, text.expose(), attributes)
+            };
+        }
+        let files: Vec<(&str, &[u8])> = made
+            .files
+            .iter()
+            .filter_map(|(name, secret)| Some((name.as_deref()?, secret.expose())))
+            .collect();
+        if really {
+            file::replace_folder(to, &files, attributes, false)
+        } else {
+            file::compare_folder(to, &files, attributes, false)
+        }
+    }
+}
+
+impl Recipe {
+    /// The dialect of the file that it writes; none for a folder.
+    #[must_use]
+    pub fn reads_as(&self) -> Option<Dialect> {
+        self.dialect
+            .or_else(|| template::dialect_of(self.template.as_ref()?.file_name()?.to_str()?))
+    }
+}

@@ -1,0 +1,861 @@
+//! A template: which names it asks for, and the text it makes of their values for one consumer, proven by reading it back.
+//!
+//! # Why
+//!
+//! The engine never sees where a value ends up: its formatter writes a numbered *hole* for each `{{ … }}` and keeps the
+//! bytes aside. `layout` then fills the holes, quoting a variable's whole value at once, so a value that is built of
+//! several parts is quoted as one. The same skeleton filled with harmless words and read by the consumer's rules says
+//! what the file has to mean; the real file is read by the same rules and must say exactly that, or nothing is written.
+//!
+//! Values stay out of the engine as far as it allows: a name is looked up when the template asks for it, never before.
+//! The loader is ours because the engine's follows symbolic links out of its folder. Error text of the engine is used
+//! only where it can quote nothing but the template (`words`).
+
+mod layout;
+
+use crate::dialect::Dialect;
+use crate::problem::{Place, Problem};
+use crate::secret::{Name, Secret, Secrets};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Enumerator, Object, Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, UndefinedBehavior};
+use rustix::fs::{Mode, OFlags, openat};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The largest template file, in bytes.
+const MAX_SOURCE: u64 = 4 << 20;
+/// The largest skeleton (the text without its values), in bytes.
+const MAX_TEXT: usize = 32 << 20;
+/// What a render may cost; the engine charges one for an instruction and for every few bytes it copies.
+const FUEL: u64 = 5_000_000;
+/// How deep templates may nest.
+const RECURSION: usize = 50;
+
+/// A hole is `OPEN`, its number in hexadecimal as 16 further noncharacters, `CLOSE`. Unicode sets U+FDD0–U+FDEF aside
+/// for a program's internal use (The Unicode Standard, §23.7), so no text has them by right; a template that does is refused.
+const OPEN: char = '\u{fdd0}';
+const CLOSE: char = '\u{fdd1}';
+const DIGIT_ZERO: u32 = 0xfde0;
+
+/// What a template can see.
+#[derive(Default)]
+pub struct Scope {
+    /// The variables, as top-level names.
+    pub secrets: Secrets,
+    /// What `variables` lists, in the order to loop over: the names of `secrets` with what the inventory says of them.
+    pub variables: Vec<Listed>,
+    /// The profile's name, as `profile`.
+    pub profile: String,
+    /// The service's name, as `service`; undefined without one.
+    pub service: Option<String>,
+    /// The process environment that the inventory lets templates read, as `env.NAME`.
+    pub env: BTreeMap<String, String>,
+}
+
+/// One entry of `variables`.
+pub struct Listed {
+    /// The variable's name, as `.name`.
+    pub name: Name,
+    /// Whether it is a secret, as `.sensitive`.
+    pub sensitive: bool,
+    /// What it is for, as `.purpose`.
+    pub purpose: String,
+}
+
+/// A rendered file and the names that the consumer reads in it.
+pub struct Rendered {
+    /// The file's bytes.
+    pub text: Secret,
+    /// The names assigned (in a document: the paths of its scalars), in the file's order.
+    pub names: Vec<String>,
+}
+
+/// A template, its includes loaded, ready to say what it needs and to render.
+pub struct Template {
+    path: PathBuf,
+    dialect: Dialect,
+    sources: Arc<BTreeMap<String, String>>,
+    names: BTreeSet<String>,
+    engine: Environment<'static>,
+    recorder: Arc<Mutex<Recorder>>,
+}
+
+/// The dialect that a template's file name says: `api.compose.env.j2` is Compose's, `api.env.j2` is portable,
+/// `secret.yaml.j2` and `.json.j2` are documents. `None`: the name says nothing, or names no dialect that we know.
+#[must_use]
+pub fn dialect_of(file_name: &str) -> Option<Dialect> {
+    let stem = [".j2", ".jinja2", ".jinja"]
+        .iter()
+        .find_map(|end| file_name.strip_suffix(end))?;
+    let (stem, last) = stem.rsplit_once('.').unwrap_or(("", stem));
+    match last {
+        "env" => match stem.rsplit_once('.') {
+            Some((_, dialect)) => Dialect::from_name(dialect),
+            None => Dialect::from_name("portable"),
+        },
+        "yaml" | "yml" => Some(Dialect::Yaml),
+        "json" => Some(Dialect::Json),
+        _ => None,
+    }
+}
+
+impl Template {
+    /// Reads a template and all it includes.
+    ///
+    /// `path` is the file, or the name of a built-in template when `built_in` has it and no such file exists. Includes
+    /// come from the template's own folder (never through a symbolic link, never from outside it), then from `built_in`.
+    /// `dialect` overrides what the file's name says.
+    ///
+    /// # Errors
+    /// A file that can't be read, a syntax error, a dialect that nothing names, an include that isn't a literal name.
+    pub fn load(
+        path: &Path,
+        dialect: Option<Dialect>,
+        built_in: &[(&str, &str)],
+    ) -> Result<Template, Problem> {
+        let file_name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let dialect = dialect.or_else(|| dialect_of(&file_name)).ok_or_else(|| {
+            Problem::new("no-dialect", format!("`{file_name}` does not say which consumer reads the file"))
+                .at(Place::file(path))
+                .help("call it NAME.DIALECT.env.j2 (NAME.env.j2 is portable), NAME.yaml.j2 or NAME.json.j2, or pass --dialect")
+        })?;
+        let as_built_in = built_in
+            .iter()
+            .find(|(name, _)| Path::new(name) == path && !path.exists());
+        let source = match as_built_in {
+            Some((_, source)) => (*source).to_owned(),
+            None => read(path)?,
+        };
+        let mut template = Template {
+            path: path.to_owned(),
+            dialect,
+            sources: Arc::default(),
+            names: BTreeSet::new(),
+            engine: Environment::empty(),
+            recorder: Arc::default(),
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut sources = BTreeMap::new();
+        let mut waiting =
+            included(&source).map_err(|at| template.dynamic_include(&file_name, &source, at))?;
+        sources.insert(file_name.clone(), source);
+        while let Some(name) = waiting.pop() {
+            if sources.contains_key(&name) {
+                continue;
+            }
+            // One that isn't there may be inside `{% raw %}` or marked `ignore missing`: the render says so if it matters.
+            let found = match beside(folder, &name)? {
+                Some(source) => source,
+                None => match built_in.iter().find(|(built_in, _)| *built_in == name) {
+                    Some((_, source)) => (*source).to_owned(),
+                    None => continue,
+                },
+            };
+            waiting.extend(
+                included(&found).map_err(|at| template.dynamic_include(&name, &found, at))?,
+            );
+            sources.insert(name, found);
+        }
+        for (name, source) in &sources {
+            if let Some(at) = source.find(|c| matches!(c, '\u{fdd0}'..='\u{fdef}')) {
+                return Err(template
+                    .problem(
+                        "reserved-character",
+                        "a character that Unicode reserves (U+FDD0 to U+FDEF)",
+                        name,
+                        source,
+                        at,
+                    )
+                    .help("delete the character"));
+            }
+        }
+        template.sources = Arc::new(sources);
+        template.engine = template.environment();
+        template.names = template.asked_for()?;
+        Ok(template)
+    }
+
+    /// The consumer that the text is for.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The top-level names that the template, or one it includes, asks for. A name in a branch that is never taken
+    /// counts. `variables`, `profile`, `service`, `env` and `previous` are among them.
+    #[must_use]
+    pub fn names(&self) -> &BTreeSet<String> {
+        &self.names
+    }
+
+    /// A problem with a name that the template asks for, at the first place that it does.
+    #[must_use]
+    pub fn problem_with(&self, name: &str, rule: &'static str, message: &str) -> Problem {
+        for (file, source) in &*self.sources {
+            if let Some(at) = word(source, name) {
+                return self.problem(rule, message, file, source, at);
+            }
+        }
+        Problem::new(rule, message).at(Place::file(&self.path))
+    }
+
+    /// The text, read back by its consumer's rules and found to mean what the template says.
+    ///
+    /// # Errors
+    /// What the template does wrong, a value that the consumer can't carry, or a text that it would read differently:
+    /// each with the template's line. No value is in any of them.
+    pub fn render(&self, scope: Scope) -> Result<Rendered, Problem> {
+        let scope = Arc::new(Visible(scope));
+        let (skeleton, holes) = self.skeleton(&scope, None)?;
+        let filled = layout::fill(self.dialect, &skeleton, &holes).and_then(|filled| {
+            layout::prove(self.dialect, &filled, &holes).map(|names| (filled, names))
+        });
+        match filled {
+            Ok((filled, names)) => Ok(Rendered {
+                text: Secret::new(filled.text),
+                names,
+            }),
+            Err(fault) => Err(self.place_fault(&scope, &fault)),
+        }
+    }
+
+    fn place_fault(&self, scope: &Arc<Visible>, fault: &layout::Fault) -> Problem {
+        let problem = match fault.hole.map(|hole| self.skeleton(scope, Some(hole))) {
+            // Rendering again, up to the hole, is how the engine tells us its line; nobody waits for an error.
+            Some(Err(at_hole)) => Problem {
+                rule: fault.rule,
+                message: fault.message.clone(),
+                ..at_hole
+            },
+            _ => Problem::new(fault.rule, fault.message.clone()).at(Place::file(&self.path)),
+        };
+        problem.help(fault.help.clone())
+    }
+
+    /// Renders with holes; with `stop`, fails at that hole instead, which gives its place.
+    fn skeleton(
+        &self,
+        scope: &Arc<Visible>,
+        stop: Option<usize>,
+    ) -> Result<(String, Vec<String>), Problem> {
+        *self.recorder() = Recorder {
+            stop,
+            ..Recorder::default()
+        };
+        let result = self
+            .engine
+            .get_template(self.file_name())
+            .and_then(|template| {
+                let mut text = Bounded(Vec::new());
+                template
+                    .render_captured_to(Value::from_dyn_object(Arc::clone(scope)), &mut text)?;
+                String::from_utf8(text.0).map_err(|_| Error::new(ErrorKind::WriteFailure, ""))
+            });
+        let Recorder { holes, refused, .. } = std::mem::take(&mut *self.recorder());
+        match result {
+            Ok(text) => Ok((text, holes)),
+            Err(error) => Err(self.explain(&error, refused)),
+        }
+    }
+
+    fn recorder(&self) -> MutexGuard<'_, Recorder> {
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn file_name(&self) -> &str {
+        self.path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default()
+    }
+
+    fn environment(&self) -> Environment<'static> {
+        let mut env = Environment::new();
+        let sources = Arc::clone(&self.sources);
+        env.set_loader(move |name| Ok(sources.get(name).cloned()));
+        env.set_undefined_behavior(UndefinedBehavior::Strict);
+        env.set_auto_escape_callback(|_| AutoEscape::Custom("dialect".into()));
+        // As Ansible's templates have it: a tag alone on its line leaves no line behind.
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .keep_trailing_newline(true)
+            .build();
+        env.set_syntax(syntax.unwrap_or_default());
+        env.set_fuel(Some(FUEL));
+        env.set_recursion_limit(RECURSION);
+        let recorder = Arc::clone(&self.recorder);
+        env.set_formatter(move |out, _state, value| {
+            let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
+            recorder.write(out, value)
+        });
+        let dialect = self.dialect;
+        // It prints the whole scope.
+        env.remove_global("debug");
+        for name in ["escape", "e", "pprint"] {
+            env.remove_filter(name);
+        }
+        env.add_filter("b64encode", |value: &Value| {
+            Ok::<_, Error>(STANDARD.encode(bytes_of(value)?))
+        });
+        env.add_filter("to_json", move |value: &Value| {
+            let json = serde_json::to_string(text_of(value)?)
+                .map_err(|_| Error::new(ErrorKind::BadSerialization, ""))?;
+            Ok::<_, Error>(if is_document(dialect) {
+                Value::from_safe_string(json)
+            } else {
+                Value::from(json)
+            })
+        });
+        env.add_filter("quote", move |value: &Value| {
+            let refused = || Error::new(ErrorKind::BadSerialization, "");
+            let mut quoted = Vec::new();
+            dialect
+                .write(text_of(value)?.as_bytes(), &mut quoted)
+                .map_err(|_| refused())?;
+            String::from_utf8(quoted)
+                .map(Value::from_safe_string)
+                .map_err(|_| refused())
+        });
+        for name in ["raw", "safe"] {
+            env.add_filter(name, |value: &Value| {
+                Ok::<_, Error>(Value::from_safe_string(text_of(value)?.to_owned()))
+            });
+        }
+        env
+    }
+
+    fn asked_for(&self) -> Result<BTreeSet<String>, Problem> {
+        let env = &self.engine;
+        let functions: BTreeSet<&str> = env.globals().map(|(name, _)| name).collect();
+        let mut names = BTreeSet::new();
+        for file in self.sources.keys() {
+            let template = env
+                .get_template(file)
+                .map_err(|error| self.explain(&error, None))?;
+            let asked = template.undeclared_variables(false);
+            names.extend(
+                asked
+                    .into_iter()
+                    .filter(|name| !functions.contains(name.as_str())),
+            );
+        }
+        Ok(names)
+    }
+
+    fn problem(
+        &self,
+        rule: &'static str,
+        message: &str,
+        file: &str,
+        source: &str,
+        at: usize,
+    ) -> Problem {
+        let (line, column) = line_and_column(source, at);
+        let excerpt = source.lines().nth(line - 1).unwrap_or_default();
+        Problem::new(rule, message)
+            .at(Place::at(self.path.with_file_name(file), line, column))
+            .excerpt(excerpt)
+    }
+
+    fn dynamic_include(&self, file: &str, source: &str, at: usize) -> Problem {
+        self.problem(
+            "dynamic-include",
+            "an include whose name is not written out",
+            file,
+            source,
+            at,
+        )
+        .help("write the name as text: {% include \"common.env.j2\" %}")
+    }
+
+    /// The engine's error in our words, at the engine's line.
+    fn explain(&self, error: &Error, refused: Option<Refusal>) -> Problem {
+        let mut innermost = error;
+        let mut next = std::error::Error::source(error);
+        while let Some(source) = next {
+            if let Some(inner) = source.downcast_ref::<Error>() {
+                innermost = inner;
+            }
+            next = source.source();
+        }
+        let file = innermost
+            .name()
+            .or(error.name())
+            .unwrap_or(self.file_name());
+        let line = innermost.line().or(error.line()).unwrap_or(0);
+        let (rule, message, help) = match refused {
+            Some(refusal) => (
+                refusal.rule,
+                refusal.message.to_owned(),
+                refusal.help.to_owned(),
+            ),
+            None => words(innermost),
+        };
+        let mut problem =
+            Problem::new(rule, message).at(Place::at(self.path.with_file_name(file), line, 0));
+        if let Some(text) = self
+            .sources
+            .get(file)
+            .and_then(|source| source.lines().nth(line.checked_sub(1)?))
+        {
+            problem = problem.excerpt(text);
+        }
+        problem.help(help)
+    }
+}
+
+/// The value of a `derive:` expression, each `{{ … }}` percent-encoded so that it stays one part of a URL (RFC 3986 §2.1;
+/// all but the unreserved characters).
+///
+/// # Errors
+/// A syntax error or an unknown name, with its place in `source` counted from the place of the expression.
+pub fn derive(
+    name: &Name,
+    source: &str,
+    place: &Place,
+    secrets: &Secrets,
+) -> Result<Secret, Problem> {
+    let fail = |error: &Error| {
+        let (rule, message, help) = words(error);
+        Problem::new(rule, format!("`derive` of {name}: {message}"))
+            .at(place.clone())
+            .help(help)
+    };
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_fuel(Some(FUEL / 100));
+    env.set_recursion_limit(RECURSION);
+    env.set_formatter(|out, _state, value| {
+        if value.is_safe() {
+            return Ok(out.write_str(value.as_str().unwrap_or_default())?);
+        }
+        for byte in bytes_of(value)? {
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    out.write_char(char::from(byte))?;
+                }
+                _ => write!(out, "%{byte:02X}")?,
+            }
+        }
+        Ok(())
+    });
+    let template = env
+        .template_from_str(source)
+        .map_err(|error| fail(&error))?;
+    let mut scope = BTreeMap::new();
+    for asked in template.undeclared_variables(false) {
+        if let Some(secret) = secrets.get(asked.as_str()) {
+            scope.insert(asked, value_of(secret));
+        }
+    }
+    let text = template
+        .render(Value::from(scope))
+        .map_err(|error| fail(&error))?;
+    Ok(Secret::new(text.into_bytes()))
+}
+
+/// The names that a `derive:` expression is made of.
+///
+/// # Errors
+/// A syntax error, in the engine's words about the expression.
+pub fn parts(source: &str) -> Result<BTreeSet<String>, String> {
+    let env = Environment::new();
+    let template = env
+        .template_from_str(source)
+        .map_err(|error| words(&error).1)?;
+    let functions: BTreeSet<&str> = env.globals().map(|(name, _)| name).collect();
+    Ok(template
+        .undeclared_variables(false)
+        .into_iter()
+        .filter(|name| !functions.contains(name.as_str()))
+        .collect())
+}
+
+/// What the formatter has seen: the values aside, and why it refused one.
+#[derive(Default)]
+struct Recorder {
+    holes: Vec<String>,
+    stop: Option<usize>,
+    refused: Option<Refusal>,
+}
+
+#[derive(Clone, Copy)]
+struct Refusal {
+    rule: &'static str,
+    message: &'static str,
+    help: &'static str,
+}
+
+impl Recorder {
+    fn write(&mut self, out: &mut Output, value: &Value) -> Result<(), Error> {
+        // Text that a block captured or an author marked `raw`: holes and all, as it is.
+        if value.is_safe() {
+            return Ok(out.write_str(value.as_str().unwrap_or_default())?);
+        }
+        let text = match value.kind() {
+            ValueKind::String => value.as_str().unwrap_or_default().to_owned(),
+            ValueKind::Number => value.to_string(),
+            kind => {
+                let (message, help) = match kind {
+                    ValueKind::Undefined => (
+                        "a name that is not defined",
+                        "declare it in dotage.yaml, or give a default: {{ NAME | default(\"\") }}",
+                    ),
+                    ValueKind::Bytes => (
+                        "a value that is not text (its bytes are not UTF-8)",
+                        "write {{ NAME | b64encode }}, or use a target with `folder: true`",
+                    ),
+                    ValueKind::Bool | ValueKind::None => (
+                        "a value that is neither text nor a number",
+                        "write the text that is meant: {{ \"true\" if … else \"false\" }}",
+                    ),
+                    _ => (
+                        "a list or a mapping where text is expected",
+                        "loop over it, or join it: {{ LIST | join(\",\") }}",
+                    ),
+                };
+                self.refused = Some(Refusal {
+                    rule: "not-text",
+                    message,
+                    help,
+                });
+                return Err(Error::new(ErrorKind::BadSerialization, ""));
+            }
+        };
+        let number = self.holes.len();
+        if self.stop == Some(number) {
+            self.refused = Some(Refusal {
+                rule: "unwritable",
+                message: "",
+                help: "",
+            });
+            return Err(Error::new(ErrorKind::BadSerialization, ""));
+        }
+        self.holes.push(text);
+        out.write_char(OPEN)?;
+        for digit in format!("{number:x}").bytes() {
+            let value = if digit.is_ascii_digit() {
+                digit - b'0'
+            } else {
+                digit - b'a' + 10
+            };
+            out.write_char(char::from_u32(DIGIT_ZERO + u32::from(value)).unwrap_or(CLOSE))?;
+        }
+        Ok(out.write_char(CLOSE)?)
+    }
+}
+
+/// The scope as the engine asks for it: by name, when a name is used.
+struct Visible(Scope);
+
+impl std::fmt::Debug for Visible {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scope")
+    }
+}
+
+impl Object for Visible {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        let scope = &self.0;
+        if let Some(secret) = scope.secrets.get(key) {
+            return Some(value_of(secret));
+        }
+        match key {
+            "profile" => Some(Value::from(scope.profile.as_str())),
+            "service" => scope.service.as_deref().map(Value::from),
+            "env" => Some(Value::from(scope.env.clone())),
+            "variables" => Some(
+                scope
+                    .variables
+                    .iter()
+                    .map(|listed| listed.value(&scope.secrets))
+                    .collect(),
+            ),
+            _ => None,
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::NonEnumerable
+    }
+}
+
+impl Listed {
+    fn value(&self, secrets: &Secrets) -> Value {
+        Value::from(BTreeMap::from([
+            ("name", Value::from(self.name.as_str())),
+            (
+                "value",
+                secrets.get(&self.name).map_or(Value::UNDEFINED, value_of),
+            ),
+            ("sensitive", Value::from(self.sensitive)),
+            ("purpose", Value::from(self.purpose.as_str())),
+        ]))
+    }
+}
+
+/// A writer that stops at `MAX_TEXT`.
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_TEXT {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn value_of(secret: &Secret) -> Value {
+    match std::str::from_utf8(secret.expose()) {
+        Ok(text) => Value::from(text),
+        Err(_) => Value::from_bytes(secret.expose().to_vec()),
+    }
+}
+
+fn is_document(dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::Json | Dialect::Yaml)
+}
+
+/// The text of a filter's input. A text with a hole in it was captured in a block: its value is not there to be changed.
+fn text_of(value: &Value) -> Result<&str, Error> {
+    match value.as_str() {
+        Some(text) if !text.contains(OPEN) => Ok(text),
+        Some(_) => Err(Error::new(ErrorKind::EvalBlock, "")),
+        None => Err(Error::new(ErrorKind::NonPrimitive, "")),
+    }
+}
+
+fn bytes_of(value: &Value) -> Result<Vec<u8>, Error> {
+    match value.kind() {
+        ValueKind::Bytes => Ok(value.as_bytes().unwrap_or_default().to_vec()),
+        ValueKind::Number => Ok(value.to_string().into_bytes()),
+        ValueKind::Undefined => Err(Error::new(ErrorKind::UndefinedError, "")),
+        _ => Ok(text_of(value)?.as_bytes().to_vec()),
+    }
+}
+
+/// The rule, the sentence and the help for an error of the engine. Its own detail is used only where it can hold nothing
+/// but the template's text; elsewhere it may quote a value.
+fn words(error: &Error) -> (&'static str, String, String) {
+    let detail = || error.detail().unwrap_or("unexpected text").to_owned();
+    let (rule, message, help) = match error.kind() {
+        ErrorKind::SyntaxError | ErrorKind::BadEscape | ErrorKind::InvalidDelimiter => (
+            "template-syntax",
+            format!("template syntax: {}", detail()),
+            "see the Jinja documentation for this tag",
+        ),
+        ErrorKind::UnknownFilter
+        | ErrorKind::UnknownTest
+        | ErrorKind::UnknownFunction
+        | ErrorKind::UnknownMethod => (
+            "template-unknown",
+            detail(),
+            "filters: those of Jinja, and b64encode, urlencode, to_json, quote, raw",
+        ),
+        ErrorKind::TemplateNotFound | ErrorKind::BadInclude => (
+            "template-missing",
+            "an included template that is not there".to_owned(),
+            "put it in the folder of the template that includes it",
+        ),
+        ErrorKind::UndefinedError => (
+            "undefined",
+            "a name that is not defined here".to_owned(),
+            "declare it in dotage.yaml, or give a default: {{ NAME | default(\"\") }}",
+        ),
+        ErrorKind::OutOfFuel => (
+            "template-limit",
+            "the template runs too long".to_owned(),
+            "make its loops smaller",
+        ),
+        ErrorKind::WriteFailure => (
+            "template-limit",
+            format!("the text is larger than {} MiB", MAX_TEXT >> 20),
+            "make its loops smaller",
+        ),
+        ErrorKind::EvalBlock => (
+            "captured-value",
+            "a filter on text that was captured from a block".to_owned(),
+            "apply the filter to the value itself: {{ NAME | upper }}",
+        ),
+        ErrorKind::BadSerialization => (
+            "unwritable",
+            "a value that this filter cannot carry".to_owned(),
+            "leave the filter out: dotage quotes the value",
+        ),
+        ErrorKind::TooManyArguments | ErrorKind::MissingArgument => (
+            "template-arguments",
+            "a filter or function with too many or too few arguments".to_owned(),
+            "see the Jinja documentation for its arguments",
+        ),
+        ErrorKind::InvalidOperation if error.detail() == Some("recursion limit exceeded") => (
+            "template-limit",
+            "templates include each other without end".to_owned(),
+            "break the circle",
+        ),
+        _ => (
+            "template-operation",
+            "an operation that these values do not have".to_owned(),
+            "a variable is text: compare it with text, {% if NAME == \"true\" %}",
+        ),
+    };
+    (rule, message, help.to_owned())
+}
+
+/// The line and column, from 1, of a byte offset.
+fn line_and_column(source: &str, at: usize) -> (usize, usize) {
+    let before = source.get(..at).unwrap_or(source);
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (
+        before.matches('\n').count() + 1,
+        before[start..].chars().count() + 1,
+    )
+}
+
+/// Where a name first stands as a word inside a tag.
+fn word(source: &str, name: &str) -> Option<usize> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    source.match_indices(name).map(|(at, _)| at).find(|&at| {
+        let before = &source[..at];
+        !before.ends_with(|c| is_word(c) || c == '.')
+            && !source[at + name.len()..].starts_with(is_word)
+            && before.rfind("{{").max(before.rfind("{%"))
+                > before.rfind("}}").max(before.rfind("%}"))
+    })
+}
+
+/// The names that a source includes, extends or imports, or the offset of a tag that doesn't write its name out.
+fn included(source: &str) -> Result<Vec<String>, usize> {
+    let mut names = Vec::new();
+    for (at, _) in source.match_indices("{%") {
+        let tag = source[at + 2..].trim_start_matches(['-', '+']).trim_start();
+        let Some(rest) = ["include", "extends", "import", "from"]
+            .iter()
+            .find_map(|word| tag.strip_prefix(word))
+            .filter(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        else {
+            continue;
+        };
+        let tag = &rest[..rest.find("%}").unwrap_or(rest.len())];
+        let mut written_out = false;
+        let mut rest = tag;
+        while let Some(open) = rest.find(['"', '\'']) {
+            let quote = &rest[open..=open];
+            let Some(length) = rest[open + 1..].find(quote) else {
+                break;
+            };
+            names.push(rest[open + 1..open + 1 + length].to_owned());
+            written_out = true;
+            rest = &rest[open + length + 2..];
+        }
+        if !written_out {
+            return Err(at);
+        }
+    }
+    Ok(names)
+}
+
+/// A template that the user named: any regular file.
+fn read(path: &Path) -> Result<String, Problem> {
+    let unreadable = |why: String| {
+        Problem::new("template-unreadable", why)
+            .at(Place::file(path))
+            .help("check the path, and that the file can be read")
+    };
+    let file = File::open(path)
+        .map_err(|error| unreadable(format!("cannot read the template: {}", error.kind())))?;
+    text(file).map_err(unreadable)
+}
+
+fn text(file: File) -> Result<String, String> {
+    let about = file.metadata().map_err(|error| error.kind().to_string())?;
+    if !about.is_file() {
+        return Err("the template is not a regular file".to_owned());
+    }
+    let mut source = Vec::new();
+    file.take(MAX_SOURCE + 1)
+        .read_to_end(&mut source)
+        .map_err(|error| format!("cannot read the template: {}", error.kind()))?;
+    if source.len() as u64 > MAX_SOURCE {
+        return Err(format!(
+            "the template is larger than {} MiB",
+            MAX_SOURCE >> 20
+        ));
+    }
+    String::from_utf8(source).map_err(|_| "the template is not UTF-8".to_owned())
+}
+
+/// An included template, opened one folder at a time from the including template's own so that no symbolic link and no
+/// `..` leads elsewhere. `None`: there is none.
+fn beside(folder: &Path, name: &str) -> Result<Option<String>, Problem> {
+    let outside = || {
+        Problem::new(
+            "template-outside",
+            "an include outside the template's folder",
+        )
+        .at(Place::file(folder.join(name)))
+        .help("put the file beside the template")
+    };
+    let parts: Vec<_> = Path::new(name).components().collect();
+    if parts.is_empty()
+        || !parts
+            .iter()
+            .all(|part| matches!(part, Component::Normal(_)))
+    {
+        return Err(outside());
+    }
+    let base = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let Ok(mut at) = File::open(base) else {
+        return Ok(None);
+    };
+    for (index, part) in parts.iter().enumerate() {
+        let kind = if index + 1 == parts.len() {
+            OFlags::NONBLOCK
+        } else {
+            OFlags::DIRECTORY
+        };
+        match openat(
+            &at,
+            part.as_os_str(),
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | kind,
+            Mode::empty(),
+        ) {
+            Ok(next) => at = File::from(next),
+            Err(rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR) => return Err(outside()),
+            Err(_) => return Ok(None),
+        }
+    }
+    text(at).map(Some).map_err(|why| {
+        Problem::new("template-unreadable", why)
+            .at(Place::file(folder.join(name)))
+            .help("check the file")
+    })
+}
+
+#[cfg(test)]
+mod tests;

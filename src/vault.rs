@@ -1,0 +1,588 @@
+//! A vault: an age file, or a folder of them, each holding a flat YAML mapping of names to values.
+//!
+//! # Why
+//!
+//! There is no format of our own: `age -d vault/production/gateway.age` shows what dotage sees, and the recipients are
+//! the file that `age -R` takes. A folder's bundles are opened one by one and only when they are wanted, because what
+//! a reader may not open must not stop them from working with the rest.
+//!
+//! A change holds a lock on the folder, reads again under it and writes only what became different. The ciphertext of
+//! a bundle that stays the same stays the same to the byte: a re-encryption would be a diff that tells nothing.
+
+mod bundle;
+mod identities;
+mod recipients;
+
+pub use bundle::Header;
+pub use identities::{Identities, Nobody, Person, keygen};
+pub use recipients::{Reader, Recipients};
+
+use crate::file::{self, Attributes};
+use crate::problem::{Place, Problem};
+use crate::secret::{Name, Secret, Secrets};
+use crate::yaml;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// The mode of a bundle that isn't there yet: ciphertext, which git hands to everyone anyway.
+const MODE: u32 = 0o644;
+/// The recipients file of the bundles that have none of their own.
+const SHARED: &str = ".age-recipients";
+/// The longest recipients file that is read.
+const RECIPIENTS: usize = 1 << 20;
+
+/// An age file, or a folder of age files. It may not be there yet.
+pub struct Vault {
+    path: PathBuf,
+    folder: bool,
+}
+
+/// What [`Vault::open`] found.
+pub struct Opened {
+    /// Every value of the opened bundles.
+    pub secrets: Secrets,
+    /// The bundle that each name is in.
+    pub bundle_of: BTreeMap<Name, String>,
+    /// The identity that opened each bundle: its public key, and where it came from.
+    pub opened_by: BTreeMap<String, String>,
+}
+
+/// What [`Vault::change`] did.
+pub struct Changed<T> {
+    /// What the edit gave.
+    pub value: T,
+    /// The bundles that were written, by name.
+    pub written: Vec<String>,
+    /// The identity that opened each bundle that was read.
+    pub opened_by: BTreeMap<String, String>,
+}
+
+impl Vault {
+    /// The vault at a path. Nothing is read: a folder is a folder of bundles, anything else one bundle; where nothing
+    /// is yet, a name that ends in `.age` is one bundle.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        let folder = fs::metadata(path).map_or_else(
+            |_| path.extension().is_none_or(|extension| extension != "age"),
+            |data| data.is_dir(),
+        );
+        Vault {
+            path: path.to_owned(),
+            folder,
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names of its bundles, sorted: `gateway` for `gateway.age`. Files whose names begin with a dot are none.
+    ///
+    /// # Errors
+    /// When the folder is missing, can't be read, or holds a bundle under a name that can't be typed.
+    pub fn bundles(&self) -> Result<Vec<String>, Problem> {
+        if !self.folder {
+            return match fs::metadata(&self.path) {
+                Ok(_) => Ok(vec![bundle_name(&self.path)?]),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+                Err(_) => Err(unreadable(&self.path)),
+            };
+        }
+        let entries = match fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing(&self.path)),
+            Err(_) => return Err(unreadable(&self.path)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let file = entry.map_err(|_| unreadable(&self.path))?.file_name();
+            let shown = file.to_string_lossy();
+            if shown.starts_with('.') || !shown.ends_with(".age") {
+                continue;
+            }
+            names.push(bundle_name(&self.path.join(&file))?);
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The file of a bundle.
+    #[must_use]
+    pub fn file(&self, bundle: &str) -> PathBuf {
+        if self.folder {
+            self.path.join(format!("{bundle}.age"))
+        } else {
+            self.path.clone()
+        }
+    }
+
+    /// The recipients file that a bundle has: its own (`gateway.age-recipients`) if there is one, else the folder's
+    /// `.age-recipients`.
+    #[must_use]
+    pub fn recipients_file(&self, bundle: &str) -> PathBuf {
+        recipients_file(&self.file(bundle))
+    }
+
+    /// Who may read a bundle, by its recipients file.
+    ///
+    /// # Errors
+    /// When the file is missing or isn't a recipients file.
+    pub fn recipients(&self, bundle: &str) -> Result<Recipients, Problem> {
+        read_recipients(&self.recipients_file(bundle))
+    }
+
+    /// The header of a bundle: how many readers of which kind it has. No key is needed.
+    ///
+    /// # Errors
+    /// When it can't be read or is no age file.
+    pub fn header(&self, bundle: &str) -> Result<Header, Problem> {
+        let (path, file) = self.read(bundle)?;
+        Ok(bundle::header(&path, &file)?.0)
+    }
+
+    /// Opens the wanted bundles, or all: no other file is read.
+    ///
+    /// # Errors
+    /// When there is no such bundle, or none at all; when one can't be read, opened, or isn't a flat mapping of
+    /// strings; when a name is in two of them.
+    pub fn open(
+        &self,
+        wanted: Option<&BTreeSet<String>>,
+        identities: &Identities,
+    ) -> Result<Opened, Problem> {
+        let names = match wanted {
+            Some(wanted) => wanted.iter().cloned().collect(),
+            None => self.bundles()?,
+        };
+        if names.is_empty() && wanted.is_none() {
+            return Err(self.no_bundles());
+        }
+        let mut opened = Opened {
+            secrets: Secrets::new(),
+            bundle_of: BTreeMap::new(),
+            opened_by: BTreeMap::new(),
+        };
+        for bundle in names {
+            let (path, file) = self.read(&bundle)?;
+            let (entries, by) = entries(&path, &file, identities)?;
+            for (name, secret, line) in entries {
+                if let Some(other) = opened.bundle_of.get(&name) {
+                    return Err(twice(&name, &self.file(other)).at(Place::at(&path, line, 0)));
+                }
+                opened.bundle_of.insert(name.clone(), bundle.clone());
+                opened.secrets.insert(name, secret);
+            }
+            opened.opened_by.insert(bundle, by);
+        }
+        Ok(opened)
+    }
+
+    /// Changes any number of bundles under one lock: each is read under it, and written, beside its old file and in
+    /// its place, only if what it holds became different. A bundle that isn't there yet begins empty.
+    ///
+    /// # Errors
+    /// What the edit says, before anything is written; when a bundle can't be opened or written; when somebody who
+    /// doesn't ask for the lock (git) changed a bundle meanwhile.
+    pub fn change<T>(
+        &self,
+        identities: &Identities,
+        edit: impl FnOnce(&mut Contents<'_>) -> Result<T, Problem>,
+    ) -> Result<Changed<T>, Problem> {
+        let _lock = file::lock(&self.home())?;
+        let mut contents = Contents {
+            vault: self,
+            identities,
+            bundles: BTreeMap::new(),
+            opened_by: BTreeMap::new(),
+        };
+        let value = edit(&mut contents)?;
+        Ok(Changed {
+            value,
+            written: contents.write()?,
+            opened_by: contents.opened_by,
+        })
+    }
+
+    /// Gives a recipients file other readers, and re-encrypts to them every bundle it governs whose readers changed.
+    /// The bundles come first: killed half-way, the same call again does the rest. With a bundle's name its own
+    /// recipients file is meant, which begins as a copy of the folder's; without, the folder's.
+    /// Gives the names of the bundles that were re-encrypted.
+    ///
+    /// # Errors
+    /// What the edit says; when a bundle can't be opened or written.
+    pub fn reencrypt(
+        &self,
+        bundle: Option<&str>,
+        identities: &Identities,
+        edit: impl FnOnce(&Recipients) -> Result<Recipients, Problem>,
+    ) -> Result<Vec<String>, Problem> {
+        let _lock = file::lock(&self.home())?;
+        let target = match bundle {
+            Some(bundle) => self.known(bundle)?.with_extension("age-recipients"),
+            None => self.home().join(SHARED),
+        };
+        let old = match bundle {
+            Some(bundle) => self.recipients(bundle)?,
+            None => read_recipients(&target)?,
+        };
+        let new = edit(&old)?;
+        let governed: Vec<String> = match bundle {
+            Some(bundle) => vec![bundle.to_owned()],
+            None => {
+                let mut all = self.bundles()?;
+                all.retain(|bundle| self.recipients_file(bundle).file_name() == target.file_name());
+                all
+            }
+        };
+        let mut done = Vec::new();
+        let mut writes = Vec::new();
+        for bundle in governed {
+            let (path, before) = self.read(&bundle)?;
+            if old.same_readers(&new) && bundle::header(&path, &before)?.0.fits(&new) {
+                continue;
+            }
+            let (plaintext, _) = bundle::open(&path, &before, identities)?;
+            let after = bundle::seal(&plaintext, &new, identities.person())?;
+            writes.push((path, Some(before), after));
+            done.push(bundle);
+        }
+        replace_all(&writes)?;
+        let attributes = Attributes {
+            mode: mode(&target),
+            ..Attributes::default()
+        };
+        file::replace(&target, new.text().as_bytes(), &attributes)?;
+        Ok(done)
+    }
+
+    /// The folder that the bundles are in.
+    fn home(&self) -> PathBuf {
+        if self.folder {
+            return self.path.clone();
+        }
+        match self.path.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        }
+    }
+
+    /// Whether it is a folder of bundles.
+    #[must_use]
+    pub fn is_folder(&self) -> bool {
+        self.folder
+    }
+
+    /// The bundle of this vault that holds what the inventory puts into `declared`: a vault that is one file has one
+    /// bundle for everything.
+    ///
+    /// # Errors
+    /// When a bundle can't have that name.
+    pub fn bundle_for(&self, declared: &str) -> Result<String, Problem> {
+        if self.folder {
+            self.known(declared).map(|_| declared.to_owned())
+        } else {
+            bundle_name(&self.path)
+        }
+    }
+
+    /// The file of a bundle, if it can be one's name.
+    fn known(&self, bundle: &str) -> Result<PathBuf, Problem> {
+        let path = self.file(bundle);
+        let own = bundle_name(&path)?;
+        if own == bundle {
+            return Ok(path);
+        }
+        let message = if self.folder {
+            format!("there can be no bundle of the name {bundle}")
+        } else {
+            format!("there is no bundle {bundle}: this vault is one file, whose name is {own}")
+        };
+        Err(Problem::new("unknown-bundle", message)
+            .at(Place::file(&self.path))
+            .help(self.which()))
+    }
+
+    /// The bytes of a bundle's file.
+    fn read(&self, bundle: &str) -> Result<(PathBuf, Vec<u8>), Problem> {
+        let path = self.known(bundle)?;
+        match read(&path) {
+            Ok(bytes) => Ok((path, bytes)),
+            Err(problem) if problem.rule == "missing" && self.folder => Err(Problem::new(
+                "unknown-bundle",
+                format!("there is no bundle {bundle}"),
+            )
+            .at(Place::file(&self.path))
+            .help(self.which())),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// What the bundles are, as help for who named another.
+    fn which(&self) -> String {
+        match self.bundles() {
+            Ok(bundles) if !bundles.is_empty() => format!("use one of: {}", bundles.join(", ")),
+            _ => "put the first secret in: dotage set NAME".to_owned(),
+        }
+    }
+
+    fn no_bundles(&self) -> Problem {
+        if self.folder {
+            Problem::new("no-bundles", "there is no bundle (NAME.age) in this folder")
+                .at(Place::file(&self.path))
+                .help("put the first secret in: dotage set NAME")
+        } else {
+            missing(&self.path)
+        }
+    }
+}
+
+/// The bundles of a vault while they are changed. Each is opened when it is first asked for.
+pub struct Contents<'a> {
+    vault: &'a Vault,
+    identities: &'a Identities,
+    bundles: BTreeMap<String, Open>,
+    opened_by: BTreeMap<String, String>,
+}
+
+/// A bundle in memory.
+struct Open {
+    path: PathBuf,
+    /// The file as it was read under the lock; none when it wasn't there.
+    file: Option<Vec<u8>>,
+    /// Its plaintext in the form that it would be written, as it was.
+    before: Zeroizing<String>,
+    secrets: Secrets,
+}
+
+impl Contents<'_> {
+    /// What a bundle holds, to be changed; nothing when it isn't there yet.
+    ///
+    /// # Errors
+    /// When it can't be read or opened.
+    pub fn bundle(&mut self, name: &str) -> Result<&mut Secrets, Problem> {
+        if !self.bundles.contains_key(name) {
+            let open = self.read(name)?;
+            self.bundles.insert(name.to_owned(), open);
+        }
+        match self.bundles.get_mut(name) {
+            Some(open) => Ok(&mut open.secrets),
+            None => Err(missing(&self.vault.file(name))),
+        }
+    }
+
+    /// The bundle that a name is in, if any. Opens all of them.
+    ///
+    /// # Errors
+    /// When one can't be read or opened.
+    pub fn holder(&mut self, name: &str) -> Result<Option<String>, Problem> {
+        for bundle in self.vault.bundles()? {
+            if self.bundle(&bundle)?.contains_key(name) {
+                return Ok(Some(bundle));
+            }
+        }
+        Ok(None)
+    }
+
+    fn read(&mut self, name: &str) -> Result<Open, Problem> {
+        let path = self.vault.known(name)?;
+        let file = match read(&path) {
+            Ok(file) => Some(file),
+            Err(problem) if problem.rule == "missing" => None,
+            Err(problem) => return Err(problem),
+        };
+        let mut secrets = Secrets::new();
+        if let Some(file) = &file {
+            let (entries, by) = entries(&path, file, self.identities)?;
+            secrets.extend(entries.into_iter().map(|(name, secret, _)| (name, secret)));
+            self.opened_by.insert(name.to_owned(), by);
+        }
+        Ok(Open {
+            before: text(&path, &secrets)?,
+            path,
+            file,
+            secrets,
+        })
+    }
+
+    /// Writes what became different; the names of those bundles.
+    fn write(&self) -> Result<Vec<String>, Problem> {
+        let mut holders: BTreeMap<&Name, &Path> = BTreeMap::new();
+        for open in self.bundles.values() {
+            for name in open.secrets.keys() {
+                if let Some(other) = holders.insert(name, &open.path) {
+                    return Err(twice(name, other).at(Place::file(&open.path)));
+                }
+            }
+        }
+        let mut written = Vec::new();
+        let mut writes = Vec::new();
+        for (name, open) in &self.bundles {
+            let after = text(&open.path, &open.secrets)?;
+            if after == open.before && open.file.is_some() {
+                continue;
+            }
+            let recipients = self.vault.recipients(name)?;
+            let sealed = bundle::seal(after.as_bytes(), &recipients, self.identities.person())?;
+            writes.push((open.path.clone(), open.file.clone(), sealed));
+            written.push(name.clone());
+        }
+        replace_all(&writes)?;
+        Ok(written)
+    }
+}
+
+/// Puts new bytes in the place of files that are still as they were read.
+fn replace_all(writes: &[(PathBuf, Option<Vec<u8>>, Vec<u8>)]) -> Result<(), Problem> {
+    for (path, before, _) in writes {
+        let now = match read(path) {
+            Ok(now) => Some(now),
+            Err(problem) if problem.rule == "missing" => None,
+            Err(problem) => return Err(problem),
+        };
+        if now != *before {
+            return Err(Problem::new(
+                "changed-meanwhile",
+                "was changed by another program while dotage worked on it; nothing was written",
+            )
+            .at(Place::file(path))
+            .help("wait for the git command or the sync to end, then do it again"));
+        }
+    }
+    for (path, _, after) in writes {
+        let attributes = Attributes {
+            mode: mode(path),
+            ..Attributes::default()
+        };
+        file::replace(path, after, &attributes)?;
+    }
+    Ok(())
+}
+
+/// The permission bits that a file has, or that a new one gets.
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).map_or(MODE, |data| data.permissions().mode() & 0o777)
+}
+
+/// The entries of a bundle, and which identity opened it.
+fn entries(
+    path: &Path,
+    file: &[u8],
+    identities: &Identities,
+) -> Result<(Vec<(Name, Secret, usize)>, String), Problem> {
+    let (plaintext, by) = bundle::open(path, file, identities)?;
+    let text = std::str::from_utf8(&plaintext).map_err(|error| {
+        let before = plaintext.get(..error.valid_up_to()).unwrap_or_default();
+        let line = before.split(|byte| *byte == b'\n').count();
+        Problem::new("vault-not-utf8", "the plaintext is not UTF-8 text")
+            .at(Place::at(path, line, 0))
+            .help("keep a binary value as base64, and say so in dotage.yaml")
+    })?;
+    Ok((yaml::flat(text).map_err(|fault| fault.problem(path))?, by))
+}
+
+/// A bundle's plaintext.
+fn text(path: &Path, secrets: &Secrets) -> Result<Zeroizing<String>, Problem> {
+    let text = yaml::flat_text(secrets.iter()).map_err(|name| {
+        Problem::new(
+            "not-text",
+            format!("the value of {name} is not UTF-8 text, which is all that a vault holds"),
+        )
+        .at(Place::file(path))
+        .help("keep it as base64, and say so in dotage.yaml")
+    })?;
+    if text.len() > bundle::PLAINTEXT {
+        return Err(bundle::too_large(path));
+    }
+    Ok(text)
+}
+
+/// The bytes of a bundle.
+fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    file::read(path, bundle::CIPHERTEXT).map_err(|problem| match problem.rule {
+        "too-large" => bundle::too_large(path),
+        "missing" => missing(path),
+        _ => problem,
+    })
+}
+
+fn read_recipients(path: &Path) -> Result<Recipients, Problem> {
+    let bytes = file::read(path, RECIPIENTS).map_err(|problem| match problem.rule {
+        "missing" => Problem::new(
+            "no-recipients",
+            "there is no recipients file, so nobody to encrypt to",
+        )
+        .at(Place::file(path))
+        .help("write one public key a line into it (age1… or ssh-ed25519 …); yours: dotage keygen"),
+        _ => problem,
+    })?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        Problem::new("bad-recipient", "is not a text, as a recipients file is")
+            .at(Place::file(path))
+            .help(format!(
+                "bring it back: git restore {}",
+                bundle::typed(path)
+            ))
+    })?;
+    Recipients::parse(text, path)
+}
+
+/// The recipients file of a bundle's file.
+fn recipients_file(bundle: &Path) -> PathBuf {
+    let own = bundle.with_extension("age-recipients");
+    if fs::symlink_metadata(&own).is_ok() {
+        own
+    } else {
+        bundle.with_file_name(SHARED)
+    }
+}
+
+/// The name of the bundle in a file: its stem, if it can be typed without quotes.
+fn bundle_name(path: &Path) -> Result<String, Problem> {
+    let stem = path
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or("");
+    let plain = stem
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if plain && !stem.starts_with(['.', '-']) && !stem.is_empty() {
+        return Ok(stem.to_owned());
+    }
+    Err(Problem::new(
+        "bundle-name",
+        "is no name of a bundle: letters, digits, `.`, `_` and `-` make one",
+    )
+    .at(Place::file(path))
+    .help("rename the file, or move it out of the vault"))
+}
+
+fn twice(name: &Name, other: &Path) -> Problem {
+    Problem::new(
+        "duplicate-name",
+        format!("{name} is in {} as well", other.display()),
+    )
+    .help("keep it in one of the two: dotage edit")
+}
+
+fn missing(path: &Path) -> Problem {
+    Problem::new("missing", "there is no vault here")
+        .at(Place::file(path))
+        .help("see which vaults dotage.yaml names, or make one: dotage init")
+}
+
+fn unreadable(path: &Path) -> Problem {
+    Problem::new("unreadable", "can't be read")
+        .at(Place::file(path))
+        .help(format!("see who may: ls -ld {}", bundle::typed(path)))
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;
