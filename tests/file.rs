@@ -763,7 +763,10 @@ fn writers_at_once_disturb_neither_each_other_nor_what_a_reader_sees() {
                 })
             })
             .collect();
-        let ends: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
+        let ends: Vec<_> = writers
+            .into_iter()
+            .map(std::thread::ScopedJoinHandle::join)
+            .collect();
         done.store(true, Ordering::Relaxed);
         assert!(ends.iter().all(Result::is_ok), "a writer failed");
     });
