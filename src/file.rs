@@ -417,8 +417,11 @@ fn reason(errno: Errno) -> String {
         Errno::ROFS => "the filesystem is read-only".into(),
         Errno::IO => "the disk reports an error".into(),
         Errno::NAMETOOLONG => "the name is too long".into(),
+        Errno::BUSY => "it is a mount of its own, which can't be replaced".into(),
         Errno::MFILE | Errno::NFILE => "too many files are open".into(),
-        Errno::NOLCK | Errno::NOSYS | Errno::NOTSUP => "the filesystem can't do that".into(),
+        Errno::NOLCK | Errno::NOSYS | Errno::NOTSUP => {
+            "the filesystem has no locks or no permissions".into()
+        }
         errno => errno.to_string(),
     }
 }

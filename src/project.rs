@@ -210,13 +210,14 @@ impl Project {
             secrets: mut open,
             bundle_of,
             opened_by,
-        } = match bundles.is_empty() {
-            true => Opened {
+        } = if bundles.is_empty() {
+            Opened {
                 secrets: Secrets::new(),
                 bundle_of: BTreeMap::new(),
                 opened_by: BTreeMap::new(),
-            },
-            false => vault.open(Some(&bundles), &identities()?)?,
+            }
+        } else {
+            vault.open(Some(&bundles), &identities()?)?
         };
         let mut secrets = Secrets::new();
         let mut defaulted = BTreeSet::new();

@@ -3,6 +3,8 @@
 //! Each input is read in a process of its own (this test binary again, told by a variable which one), which reports the
 //! CPU time it used and the most memory it ever held. CPU time and not the clock: the machine may be busy.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 use dotage::yaml;
 use std::path::Path;
 use std::process::Command;

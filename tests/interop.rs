@@ -435,17 +435,19 @@ fn an_identity_behind_a_passphrase_opens_with_it() {
     }
 }
 
-/// Runs the test of this name again, in a process that finds age's plugins; true when this is that process.
-fn with_plugins(test: &str) -> bool {
-    let plugins = consumers().join("next/usr/bin");
+/// Runs the test of this name again, in a process that finds the plugins of a folder; true when this is that process.
+fn with_plugins(test: &str, folder: &Path, environment: &[(&str, &str)]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    if std::env::split_paths(&path).next().as_ref() == Some(&plugins) {
+    if std::env::split_paths(&path).next().as_deref() == Some(folder) {
         return true;
     }
-    let all = [plugins].into_iter().chain(std::env::split_paths(&path));
+    let all = [folder.to_owned()]
+        .into_iter()
+        .chain(std::env::split_paths(&path));
     let output = Command::new(std::env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])
         .env("PATH", std::env::join_paths(all).unwrap())
+        .envs(environment.iter().copied())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -454,9 +456,63 @@ fn with_plugins(test: &str) -> bool {
     false
 }
 
+/// What three plugins of ours do wrong, from worst to best; none of it may stop the identities behind them.
+#[test]
+fn a_plugin_that_fails_is_named_and_the_next_identity_is_tried() {
+    let test = "a_plugin_that_fails_is_named_and_the_next_identity_is_tried";
+    let folder = here("plugins");
+    if !with_plugins(test, &folder, &[]) {
+        with_plugins(test, &folder, &[("QUOTE", "1")]);
+        return;
+    }
+    let (mine, public) = ours();
+    let project = Project::new(&format!("{public}\n"));
+    project.seal("secret");
+    let refuses = if std::env::var_os("QUOTE").is_some() {
+        "age-plugin-refuses failed"
+    } else {
+        "'age-plugin-refuses' couldn't use an identity: the device is"
+    };
+    for (name, expected) in [
+        ("dies", "age-plugin-dies failed"),
+        ("babbles", "age-plugin-babbles failed"),
+        ("refuses", refuses),
+        ("nosuchthing", "age-plugin-nosuchthing is not on the PATH"),
+    ] {
+        let identity = age::plugin::Identity::default_for_plugin(name).unwrap();
+        let identity = identity.to_string();
+        let problem = project
+            .vault
+            .open(None, &identities(identity.as_bytes()))
+            .map(drop)
+            .unwrap_err();
+        assert_eq!(problem.rule, "no-identity");
+        assert!(
+            problem.message.ends_with(&format!(
+                "(its readers: 1 X25519): age-plugin-{name} (test): {expected}"
+            )),
+            "{problem}"
+        );
+        assert!(!problem.to_string().contains(&identity), "{problem}");
+        // A passphrase comes after a plugin, so it is asked for although the plugin failed.
+        let mut both = Identities::none(Arc::new(Knows("x")));
+        both.add(identity.as_bytes(), "plugin").unwrap();
+        both.add(&locked(&mine), "locked").unwrap();
+        assert_eq!(project.open(&both).unwrap(), "secret");
+    }
+}
+
+/// An identity file under the passphrase `x`, with as little work as age allows.
+fn locked(text: &[u8]) -> Vec<u8> {
+    let mut recipient = age::scrypt::Recipient::new("x".to_owned().into());
+    recipient.set_work_factor(2);
+    age::encrypt(&recipient, text).unwrap()
+}
+
 #[test]
 fn post_quantum_keys_work_both_ways_through_their_plugin() {
-    if !with_plugins("post_quantum_keys_work_both_ways_through_their_plugin") {
+    let test = "post_quantum_keys_work_both_ways_through_their_plugin";
+    if !with_plugins(test, &consumers().join("next/usr/bin"), &[]) {
         return;
     }
     let age = &tools()[1];

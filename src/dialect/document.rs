@@ -62,6 +62,7 @@ pub(super) fn read_yaml(text: &str) -> Result<Entries<'_>, Unreadable> {
     let options = serde_yaml::options! {
         budget: serde_yaml::budget! { max_depth: 64, max_aliases: 0, max_anchors: 0, max_nodes: 1_000_000 },
         with_snippet: false,
+        strict_booleans: true,
     };
     let documents: Vec<Scalars<'_>> = serde_yaml::from_multiple_with_options(text, options)
         .map_err(|error| Unreadable {

@@ -92,9 +92,13 @@ pub(super) fn write_expand(value: &[u8], out: &mut Vec<u8>) -> Result<(), Unwrit
     write(&dollars(value), out)
 }
 
-/// Appends the value as Vite reads it.
+/// Appends the value as Vite reads it. Where Node's own quotes can't hold it, `${:-}`, the empty default of an empty
+/// name, keeps its ends from being a quote or a blank.
 pub(super) fn write_vite(value: &[u8], out: &mut Vec<u8>) -> Result<(), Unwritable> {
-    write_env_file(&dollars(value), out)
+    let value = dollars(value);
+    write_env_file(&value, out).or_else(|refusal| {
+        write_env_file(&[b"${:-}", &*value, b"${:-}"].concat(), out).or(Err(refusal))
+    })
 }
 
 fn dollars(value: &[u8]) -> Cow<'_, [u8]> {

@@ -123,12 +123,16 @@ pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
     Ok(entries)
 }
 
-/// Appends the first text that each of a list reads back: as it stands, in each quote, or as one of them writes it.
+/// Appends the form for everybody if all of a list know it, or else the first text that each of them reads back: the
+/// value as it stands, in each quote, or as one of them writes it.
 pub(super) fn write_for(
     consumers: Consumers,
     value: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), Unwritable> {
+    if consumers.iter().all(|consumer| QUOTING.contains(&consumer)) && write(value, out).is_ok() {
+        return Ok(());
+    }
     let quoted = |quote: &[u8]| [quote, value, quote].concat();
     let plain = [quoted(b"'"), quoted(b"\""), quoted(b"`"), value.to_vec()];
     let own = consumers.iter().filter_map(|consumer| {
@@ -138,7 +142,7 @@ pub(super) fn write_for(
     let text = plain
         .into_iter()
         .chain(own)
-        .find(|text| consumers.iter().all(|consumer| consumer.holds(text, value)));
+        .find(|text| Dialect::Portable(consumers).holds(text, value));
     match text {
         Some(text) => {
             out.extend_from_slice(&text);

@@ -7,7 +7,7 @@
 //! for 3 alone, since 2.4 reads line by line. Reading follows 3.
 
 use super::quoted_line::Grammar;
-use super::scan::{at, cut, line, line_feeds, name, rest, seek};
+use super::scan::{at, cut, line, line_feeds, name, rest, seek, without_bom};
 use super::{Dialect, Entries, Unreadable, Unwritable, last};
 use std::borrow::Cow;
 
@@ -105,7 +105,7 @@ const DOTENV: Grammar = Grammar {
 
 /// Reads a file.
 pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
-    let text = match line_feeds(text) {
+    let text = match line_feeds(without_bom(text)) {
         Cow::Borrowed(text) => text,
         Cow::Owned(text) => return read(&text).map(super::owned),
     };

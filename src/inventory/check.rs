@@ -27,6 +27,7 @@ pub(super) fn check(reader: &mut Reader, inventory: &Inventory) {
     profiles(reader, inventory, &declared);
     services(reader, inventory, &declared);
     variables(reader, inventory, &declared);
+    derived(reader, inventory);
     targets(reader, inventory, &declared);
 }
 
@@ -254,6 +255,10 @@ fn variables(reader: &mut Reader, inventory: &Inventory, declared: &Declared) {
             names_known(reader, declared, &rotation.together);
         }
     }
+}
+
+/// Notes values that derive from each other.
+fn derived(reader: &mut Reader, inventory: &Inventory) {
     let edges = inventory
         .variables
         .iter()

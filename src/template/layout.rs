@@ -3,6 +3,7 @@
 use super::{CLOSE, DIGIT_ZERO, OPEN};
 use crate::dialect::{self, Dialect};
 use crate::secret::Name;
+use std::collections::BTreeSet;
 
 /// What went wrong, at which hole when it is about one.
 pub(super) struct Fault {
@@ -67,7 +68,7 @@ pub(super) fn fill(dialect: Dialect, skeleton: &str, holes: &[String]) -> Result
         match pieces.as_slice() {
             [] | [Piece::Text(_)] => filled.literal(line),
             _ if matches!(dialect, Dialect::Json | Dialect::Yaml) => {
-                filled.document(dialect, line, &pieces, holes)?
+                filled.document(dialect, line, &pieces, holes)?;
             }
             _ => filled.assignment(dialect, &pieces, holes)?,
         }
@@ -118,7 +119,7 @@ pub(super) fn prove(
         let (value, hole) = restore(value, holes);
         match pairs.next() {
             Some((read_name, read_value)) if *read_name == *name && **read_value == *value => {
-                names.push(name.into_owned())
+                names.push(name.into_owned());
             }
             Some((read_name, _)) if *read_name == *name => return Err(differs(Some(&name), hole)),
             _ => return Err(differs(None, hole)),
@@ -127,12 +128,11 @@ pub(super) fn prove(
     if pairs.next().is_some() {
         return Err(differs(None, None));
     }
-    let mut sorted: Vec<&String> = names.iter().collect();
-    sorted.sort_unstable();
-    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
         return Err(Fault {
             rule: "assigned-twice",
-            message: format!("{} is assigned twice", pair[0]),
+            message: format!("{twice} is assigned twice"),
             help: "remove one of the two lines: consumers differ in which one they take".to_owned(),
             hole: None,
         });

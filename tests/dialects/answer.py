@@ -34,18 +34,26 @@ def each(read):
 
 
 def together(read):
-    """Answers for many files at once with a `read` of a list of paths, split wherever it fails as a whole."""
+    """Answers for many files at once with a `read` of a list of paths.
 
-    def split(some):
+    Where it fails as a whole, the file that it names goes; where it names none, the list is cut, then taken one by one.
+    """
+
+    def answers(some):
         try:
             return read(some)
         except Exception as failure:
             if len(some) == 1:
                 return [failure]
-            half = len(some) // 2
-            return split(some[:half]) + split(some[half:])
+            named = [i for i, path in enumerate(some) if path in str(failure)]
+            if len(named) == 1:
+                [i] = named
+                rest = answers(some[:i] + some[i + 1 :])
+                return rest[:i] + [failure] + rest[i:]
+            size = 8 if len(some) > 8 else 1
+            return [answer for i in range(0, len(some), size) for answer in answers(some[i : i + size])]
 
     asked = paths()
     for start in range(0, len(asked), 64):
-        for answer in split(asked[start : start + 64]):
+        for answer in answers(asked[start : start + 64]):
             say(answer)

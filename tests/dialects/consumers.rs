@@ -259,7 +259,7 @@ consumers! {
     COMPOSE_2 = Consumer::driven("compose 2", Some(Dialect::Compose), &[PYTHON, "compose-2.py", COMPOSE, "env_file"]);
     COMPOSE_2_RAW = Consumer::driven("compose 2, format: raw", Some(Dialect::Docker), &[PYTHON, "compose-2.py", COMPOSE, "raw"]);
     COMPOSE_1 = Consumer::driven("compose 1", Some(Dialect::Python), &["/usr/bin/python3", "compose-1.py", "env_file"]);
-    COMPOSE_2_PROJECT = Consumer::driven("compose 2, .env", Some(Dialect::Compose), &[PYTHON, "compose-2.py", COMPOSE, "project"]).at_most(60);
+    COMPOSE_2_PROJECT = Consumer::driven("compose 2, .env", Some(Dialect::Compose), &[PYTHON, "compose-2.py", COMPOSE, "project"]).at_most(40);
     COMPOSE_1_PROJECT = Consumer::driven("compose 1, .env", Some(Dialect::Python), &["/usr/bin/python3", "compose-1.py", "project"]);
     DOCKER = Consumer::driven("docker", Some(Dialect::Docker), &[PYTHON, "docker-cli.py", "@next/usr/bin/docker"]);
     KUBECTL = Consumer::driven("kubectl", Some(Dialect::Kubernetes), &[PYTHON, "kubectl.py", "@next/usr/bin/kubectl"]);
@@ -278,8 +278,8 @@ consumers! {
     VITE = Consumer::driven("vite", Some(Dialect::Vite), &[NODE_26, "node.mjs", "vite", "@node"]);
     PARSE_ENV_20 = Consumer::driven("node 20 parseEnv", Some(Dialect::NodeEnvFile), &[NODE_20, "node.mjs", "parse-env", "@node"]);
     PARSE_ENV_26 = Consumer::driven("node 26 parseEnv", Some(Dialect::NodeEnvFile), &[NODE_26, "node.mjs", "parse-env", "@node"]);
-    ENV_FILE_20 = Consumer::driven("node 20 --env-file", Some(Dialect::NodeEnvFile), &[NODE_20, "node.mjs", "env-file", "@node"]).at_most(60);
-    ENV_FILE_26 = Consumer::driven("node 26 --env-file", Some(Dialect::NodeEnvFile), &[NODE_26, "node.mjs", "env-file", "@node"]).at_most(60);
+    ENV_FILE_20 = Consumer::driven("node 20 --env-file", Some(Dialect::NodeEnvFile), &[NODE_20, "node.mjs", "env-file", "@node"]).at_most(40);
+    ENV_FILE_26 = Consumer::driven("node 26 --env-file", Some(Dialect::NodeEnvFile), &[NODE_26, "node.mjs", "env-file", "@node"]).at_most(40);
     PYTHON_DOTENV = Consumer::driven("python-dotenv", Some(Dialect::Python), &[PYTHON, "python-dotenv.py"]);
     DECOUPLE = Consumer::driven("python-decouple", None, &[PYTHON, "python-decouple.py"]).of_one_line();
     RUBY = Consumer::driven("ruby dotenv", Some(Dialect::Ruby), &["/usr/bin/ruby", "dotenv.rb", "@next/usr/share/rubygems-integration/all/gems"]);

@@ -222,26 +222,25 @@ impl Numbers {
             .collect()
     }
 
-    /// A text somebody else may have written: assignments of all forms, comments, mistakes.
+    /// A text somebody else may have written: assignments of all forms, comments, and in half of the texts mistakes.
     pub(crate) fn text(&mut self, names: &[&str]) -> Vec<u8> {
         let mut text = String::new();
-        let newline = if self.one_in(12) { "\r\n" } else { "\n" };
-        if self.one_in(40) {
+        let careful = self.one_in(2);
+        let newline = if !careful && self.one_in(8) {
+            "\r\n"
+        } else {
+            "\n"
+        };
+        if !careful && self.one_in(20) {
             text.push('\u{feff}');
         }
         for _ in 0..=self.below(4) {
             match self.below(12) {
-                0 => text.push_str(self.pick(&[
-                    "# note",
-                    "#",
-                    "  # it's",
-                    "# A=1",
-                    "#A='",
-                    "; semicolon",
-                ])),
-                1 => text.push_str(self.pick(&["", " ", "\t"])),
-                2 => text.push_str(self.pick(names)),
-                _ => self.assignment(names, &mut text),
+                0 => text.push_str(self.pick(&["# note", "#", "# it's", "# A=1", "#A='"])),
+                1 => {}
+                2 if !careful => text.push_str(self.pick(&[" ", "\t", "; semicolon", "  # note"])),
+                3 if !careful => text.push_str(self.pick(names)),
+                _ => self.assignment(names, careful, &mut text),
             }
             text.push_str(newline);
         }
@@ -251,12 +250,13 @@ impl Numbers {
         text.into_bytes()
     }
 
-    fn assignment(&mut self, names: &[&str], text: &mut String) {
+    fn assignment(&mut self, names: &[&str], careful: bool, text: &mut String) {
         if self.one_in(8) {
             text.push_str("export ");
         }
-        text.push_str(self.pick(names));
-        text.push_str(if self.one_in(8) {
+        // The first names are good ones.
+        text.push_str(self.pick(if careful { &names[..5] } else { names }));
+        text.push_str(if !careful && self.one_in(5) {
             self.pick(&[" = ", " =", "= ", ": ", "=\t", ":"])
         } else {
             "="
@@ -264,9 +264,7 @@ impl Numbers {
         match self.below(8) {
             0 => {}
             1 | 2 => self.words(
-                &[
-                    "a", "b", "1", "-", "/", "\\", "$A", "${B}", "=", "@", " ", "é",
-                ],
+                &["a", "b", "1", "-", "/", "\\", "$A", "${B}", "=", "@", "é"],
                 text,
             ),
             3 => self.words(
@@ -276,20 +274,22 @@ impl Numbers {
                 ],
                 text,
             ),
-            4 => self.quoted("'", text),
-            5 | 6 => self.quoted("\"", text),
-            _ => {
-                self.quoted("`", text);
-            }
+            4 => self.quoted("'", careful, text),
+            5 | 6 => self.quoted("\"", careful, text),
+            _ => self.quoted("`", careful, text),
         }
-        if self.one_in(5) {
-            text.push_str(self.pick(&[
-                " # c", "#c", " ", "\t", "  #", " x", "'y'", "\"y\"", " # it's", " #\"",
-            ]));
+        if self.one_in(6) {
+            text.push_str(if careful {
+                " # c"
+            } else {
+                self.pick(&[
+                    "#c", " ", "\t", "  #", " x", "'y'", "\"y\"", " # it's", " #\"",
+                ])
+            });
         }
     }
 
-    fn quoted(&mut self, quote: &str, text: &mut String) {
+    fn quoted(&mut self, quote: &str, careful: bool, text: &mut String) {
         text.push_str(quote);
         let kinds: &[&str] = match self.below(4) {
             0 => &["a", " ", "b", "#", "="],
@@ -302,7 +302,7 @@ impl Numbers {
             _ => &["a", "\n", " #", "'", "\"", "`", "\\", " ", "\nB=2", "é"],
         };
         self.words(kinds, text);
-        if !self.one_in(12) {
+        if careful || !self.one_in(8) {
             text.push_str(quote);
         }
     }
