@@ -54,6 +54,9 @@ fn no_secret_is_printed_by_any_verb_used_well_or_badly() {
                     while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let scene = base.copy();
                         let (searched, found) = invoke(case, &scene, &canaries);
+                        for fault in &found {
+                            eprintln!("{fault}");
+                        }
                         bytes.fetch_add(searched.bytes, Ordering::Relaxed);
                         files.fetch_add(searched.files, Ordering::Relaxed);
                         faults.lock().unwrap().extend(found);

@@ -114,7 +114,9 @@ pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
 }
 
 /// Held before it opens what it renames, and before it ends, long enough for every process to be looked at.
-const HOLD: &[&str] = &["-e", "trace=exit_group,fsync", "-e", "inject=exit_group,fsync:delay_enter=250000"];
+const HOLD: &[&str] = &["-e", "trace=exit_group,fsync", "-e", "inject=exit_group,fsync:delay_enter=120000"];
+
+const HOLD_END: &[&str] = &["-e", "trace=exit_group", "-e", "inject=exit_group:delay_enter=120000"];
 
 /// Every verb with its options, as it is meant.
 fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
@@ -196,12 +198,13 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
         &["demo", "../tmp/demo"],
         &["schema"],
     ] {
-        let held = case(format!("held: {args:?}"), args).how(How::Held(HOLD)).stdin(&value).product();
+        let hold = if args[0] == "demo" || args[0] == "init" { HOLD_END } else { HOLD };
+        let held = case(format!("held: {args:?}"), args).how(How::Held(hold)).stdin(&value).product();
         cases.push(if args.contains(&"--check") { held.codes(&[1]) } else { held });
     }
     // In an editor: one that waits, one that changes, one that breaks the text, one that fails.
     let editor = |script: &'static str| {
-        move |scene: &Scene| put(&scene.path("given/editor"), format!("#!/bin/sh\n{script}\n").as_bytes(), 0o755)
+        move |scene: &Scene| put(&scene.path("given/editor"), format!("#!/bin/sh\n[ -e \"$TMPDIR/done\" ] && exit\n>\"$TMPDIR/done\"\n{script}\n").as_bytes(), 0o755)
     };
     cases.extend([
         case("edit, slowly", &["edit"]).before(editor("sleep 0.4")).env("EDITOR", "editor"),
