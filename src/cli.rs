@@ -40,6 +40,7 @@ use std::sync::OnceLock;
     name = "dotage",
     version = version(),
     max_term_width = 100,
+    arg_required_else_help = true,
     after_help = "Exit codes: 0 nothing wrong, 1 problems found, 2 could not do it, 3 no identity opens the vault."
 )]
 pub struct Cli {
@@ -51,6 +52,7 @@ pub struct Cli {
 
 /// What every verb is told.
 #[derive(clap::Args)]
+#[command(next_help_heading = "Options of every verb")]
 pub struct Shell {
     /// Act as if started in DIR; dotage.yaml is looked for there and in the folders above
     #[arg(
@@ -58,14 +60,15 @@ pub struct Shell {
         long,
         global = true,
         value_name = "DIR",
-        env = "DOTAGE_DIRECTORY"
+        env = "DOTAGE_DIRECTORY",
+        hide_env_values = true
     )]
     directory: Option<PathBuf>,
     /// Say more: which identity opened which bundle
     #[arg(short, long, global = true)]
     verbose: bool,
     /// Never ask for anything on the terminal: fail instead
-    #[arg(long, global = true, env = "DOTAGE_NON_INTERACTIVE", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = "DOTAGE_NON_INTERACTIVE", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     non_interactive: bool,
     /// The identity of a demo, which leaves the user's own alone.
     #[arg(skip)]

@@ -18,8 +18,10 @@ mod account;
 mod folder;
 mod target;
 mod temp;
+mod wipe;
 
 pub use account::{group_id, user_id};
+pub use wipe::wipe;
 
 use crate::problem::{Place, Problem};
 use folder::Folder;
@@ -196,7 +198,8 @@ pub fn append(path: &Path, line: &[u8], mode: u32) -> Result<(), Problem> {
         temp::close_to_others(&fd).map_err(failed)?;
         retry_on_intr(|| rustix::fs::fchmod(&fd, permissions(mode))).map_err(failed)?;
     }
-    flock(path, &fd)?;
+    retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::LockExclusive))
+        .map_err(|errno| unlockable(path, errno))?;
     let end = retry_on_intr(|| rustix::fs::fstat(&fd))
         .map_err(failed)?
         .st_size;
@@ -358,27 +361,39 @@ pub struct Lock {
 /// # Errors
 /// When the folder is missing or can't be read, or its filesystem has no locks.
 pub fn lock(folder: &Path) -> Result<Lock, Problem> {
-    let folder = folder::or_here(folder);
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = retry_on_intr(|| rustix::fs::open(folder, flags, Mode::empty())).map_err(|errno| {
-        match errno {
-            Errno::NOENT => {
-                Problem::new("missing", "there is no such folder").at(Place::file(folder))
-            }
-            Errno::NOTDIR => Problem::new("not-a-folder", "is no folder").at(Place::file(folder)),
-            errno => unreadable(folder, errno),
-        }
-    })?;
-    flock(folder, &fd)?;
+    let fd = open_for_lock(folder)?;
+    retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::LockExclusive))
+        .map_err(|errno| unlockable(folder, errno))?;
     Ok(Lock { _fd: fd })
 }
 
-fn flock(path: &Path, fd: &OwnedFd) -> Result<(), Problem> {
-    retry_on_intr(|| rustix::fs::flock(fd, FlockOperation::LockExclusive)).map_err(|errno| {
-        Problem::new("no-lock", format!("can't be locked: {}", reason(errno)))
-            .at(Place::file(path))
-            .help("keep it on a filesystem that has locks (flock), a local one")
+/// The same without waiting: nothing when another process has it.
+///
+/// # Errors
+/// As [`lock`].
+pub fn try_lock(folder: &Path) -> Result<Option<Lock>, Problem> {
+    let fd = open_for_lock(folder)?;
+    match retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)) {
+        Ok(()) => Ok(Some(Lock { _fd: fd })),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(errno) => Err(unlockable(folder, errno)),
+    }
+}
+
+fn open_for_lock(folder: &Path) -> Result<OwnedFd, Problem> {
+    let folder = folder::or_here(folder);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    retry_on_intr(|| rustix::fs::open(folder, flags, Mode::empty())).map_err(|errno| match errno {
+        Errno::NOENT => Problem::new("missing", "there is no such folder").at(Place::file(folder)),
+        Errno::NOTDIR => Problem::new("not-a-folder", "is no folder").at(Place::file(folder)),
+        errno => unreadable(folder, errno),
     })
+}
+
+fn unlockable(path: &Path, errno: Errno) -> Problem {
+    Problem::new("no-lock", format!("can't be locked: {}", reason(errno)))
+        .at(Place::file(path))
+        .help("keep it on a filesystem that has locks (flock), a local one")
 }
 
 fn permissions(mode: u32) -> Mode {
@@ -402,8 +417,11 @@ fn reason(errno: Errno) -> String {
         Errno::ROFS => "the filesystem is read-only".into(),
         Errno::IO => "the disk reports an error".into(),
         Errno::NAMETOOLONG => "the name is too long".into(),
+        Errno::BUSY => "it is a mount of its own, which can't be replaced".into(),
         Errno::MFILE | Errno::NFILE => "too many files are open".into(),
-        Errno::NOLCK | Errno::NOSYS | Errno::NOTSUP => "the filesystem can't do that".into(),
+        Errno::NOLCK | Errno::NOSYS | Errno::NOTSUP => {
+            "the filesystem has no locks or no permissions".into()
+        }
         errno => errno.to_string(),
     }
 }

@@ -11,6 +11,7 @@
 //! engine is linear too.
 
 mod check;
+mod format;
 mod parse;
 mod reader;
 
@@ -170,6 +171,10 @@ pub struct Class {
 
 /// A variable.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that don't depend on each other"
+)]
 pub struct Variable {
     /// Where its name stands.
     pub at: At,
@@ -187,7 +192,7 @@ pub struct Variable {
     pub sensitive: bool,
     /// Whether the vault holds base64 of the value's bytes.
     pub base64: bool,
-    /// In which profiles a value is needed.
+    /// In which profiles a value is needed. What a bootstrap needs is needed while its switch is `true`, whatever this says.
     pub required: Required,
     /// The services that also work without it.
     pub optional_for: Vec<Spot<String>>,
@@ -210,7 +215,7 @@ pub struct Variable {
 pub enum Required {
     /// In each: the default.
     Always,
-    /// In none.
+    /// In none: the default of a variable with a bootstrap.
     Never,
     /// In these.
     In(Vec<Spot<String>>),
@@ -457,6 +462,7 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Dialect;
 
     const PRESET: &str = include_str!("../templates/freeboard/dotage.yaml");
 
@@ -554,6 +560,18 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_has_the_dialects_that_there_are() {
+        let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+        let named: Vec<Dialect> = schema["$defs"]["dialect"]["enum"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|name| Dialect::from_name(name.as_str().unwrap()).unwrap())
+            .collect();
+        assert!(Dialect::ALL.iter().all(|dialect| named.contains(dialect)));
+    }
+
+    #[test]
     fn the_schema_has_the_keys_that_the_parser_has() {
         let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
         let definitions = schema["$defs"].as_object().unwrap();
@@ -567,7 +585,7 @@ mod tests {
                     .collect(),
             )
         };
-        for (what, known) in parse::SHAPES {
+        for (what, known) in &parse::shapes() {
             let definition = match *what {
                 "format" => &definitions["format"]["oneOf"][1],
                 _ => &definitions[*what],
@@ -579,7 +597,7 @@ mod tests {
             );
             assert_eq!(definition["additionalProperties"], false, "{what}");
         }
-        let shapes: BTreeSet<&str> = parse::SHAPES.iter().map(|(what, _)| *what).collect();
+        let shapes: BTreeSet<&str> = parse::shapes().iter().map(|(what, _)| *what).collect();
         for (name, definition) in definitions {
             assert!(
                 keys(definition).is_none() || shapes.contains(name.as_str()),

@@ -1,9 +1,9 @@
-//! What is compiled in: the built-in templates, and the files of the presets that a project can begin with.
+//! What is compiled in: the built-in templates, and the files that a project can begin with.
 
 /// The built-in templates: the name that a target or an include gives, and the text. Each loops over the target's
-/// variables; its name says the consumer. One for each way to store secrets: an env file by consumer, a Kubernetes Secret
-/// (as text, or as base64 for values that are no text) and the stanza that refers to it. A folder of Docker secrets needs
-/// no template: that is a target with `folder: true`.
+/// variables; its name says the consumer. There is one for each way to store secrets: an env file by consumer, a
+/// Kubernetes Secret (as text, or in base64, which carries any bytes) and the stanza that refers to it. A folder of
+/// Docker secrets needs none: that is a target with `folder: true`.
 pub const TEMPLATES: &[(&str, &str)] = &[
     (
         "variables.env.j2",
@@ -43,8 +43,17 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The files of the preset `freeboard`: the path in the project, and the text. A path that ends in `.sh` is executable.
-pub const FREEBOARD: &[(&str, &str)] = &[
+/// Files: the path in the project, and the text. One that begins with `#!` is a program.
+type Files = &'static [(&'static str, &'static str)];
+
+/// What a project without a preset begins with.
+const STARTER: Files = &[(
+    "dotage.yaml",
+    include_str!("../templates/starter/dotage.yaml"),
+)];
+
+/// A whole runbook: API, gateway and PostgreSQL.
+const FREEBOARD: Files = &[
     (
         "dotage.yaml",
         include_str!("../templates/freeboard/dotage.yaml"),
@@ -99,22 +108,22 @@ pub const FREEBOARD: &[(&str, &str)] = &[
     ),
 ];
 
-/// The files of a project that begins with nothing but the house's shape.
-const PLAIN: &[(&str, &str)] = &[("dotage.yaml", include_str!("../templates/init/dotage.yaml"))];
+/// The presets by name.
+const PRESETS: &[(&str, Files)] = &[("freeboard", FREEBOARD)];
 
 /// The names of the presets.
 #[must_use]
-pub fn names() -> [&'static str; 1] {
-    ["freeboard"]
+pub fn names() -> Vec<&'static str> {
+    PRESETS.iter().map(|(name, _)| *name).collect()
 }
 
-/// The files that a project begins with: the path in the project, and the text.
+/// The files of a preset; of a project without one when there is no preset of that name.
 #[must_use]
-pub fn files(preset: Option<&str>) -> &'static [(&'static str, &'static str)] {
-    match preset {
-        Some("freeboard") => FREEBOARD,
-        _ => PLAIN,
-    }
+pub fn files(preset: Option<&str>) -> Files {
+    PRESETS
+        .iter()
+        .find(|(name, _)| Some(*name) == preset)
+        .map_or(STARTER, |(_, files)| files)
 }
 
 #[cfg(test)]
@@ -123,38 +132,50 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
-    /// The files under a folder, as paths relative to it.
-    fn files(folder: &Path, skip: &[&str]) -> BTreeSet<String> {
+    /// The files of `templates/FOLDER`, as paths relative to it.
+    fn found(folder: &str) -> BTreeSet<String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("templates")
+            .join(folder);
         let mut found = BTreeSet::new();
-        let mut waiting = vec![folder.to_owned()];
+        let mut waiting = vec![root.clone()];
         while let Some(next) = waiting.pop() {
             for entry in std::fs::read_dir(next).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() {
-                    if !skip.iter().any(|skip| path.ends_with(skip)) {
-                        waiting.push(path);
-                    }
-                } else {
-                    let inside = path.strip_prefix(folder).unwrap();
-                    found.insert(inside.to_str().unwrap().to_owned());
+                if !path.is_dir() {
+                    found.insert(
+                        path.strip_prefix(&root)
+                            .unwrap()
+                            .to_str()
+                            .unwrap()
+                            .to_owned(),
+                    );
+                } else if folder != "." {
+                    waiting.push(path);
                 }
             }
         }
         found
     }
 
+    fn compiled(files: &[(&str, &str)]) -> BTreeSet<String> {
+        files.iter().map(|(path, _)| (*path).to_owned()).collect()
+    }
+
     #[test]
     fn each_file_under_templates_is_compiled_in() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
-        for (compiled, found) in [
-            (TEMPLATES, files(&folder, &["freeboard", "init"])),
-            (FREEBOARD, files(&folder.join("freeboard"), &[])),
-        ] {
-            let compiled: BTreeSet<String> = compiled
-                .iter()
-                .map(|(path, _)| (*path).to_owned())
-                .collect();
-            assert_eq!(compiled, found);
+        assert_eq!(compiled(TEMPLATES), found("."));
+        assert_eq!(compiled(files(None)), found("starter"));
+        for name in names() {
+            assert_eq!(compiled(files(Some(name))), found(name));
+        }
+    }
+
+    #[test]
+    fn each_script_is_a_program() {
+        for (path, text) in names().into_iter().flat_map(|name| files(Some(name))) {
+            let script = Path::new(path).extension().is_some_and(|end| end == "sh");
+            assert_eq!(script, text.starts_with("#!"), "{path}");
         }
     }
 }

@@ -154,7 +154,7 @@ impl fmt::Display for Printable<'_> {
             match c {
                 '\t' | '\n' => f.write_char(c)?,
                 '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                    write!(f, "{}", c.escape_unicode())?
+                    write!(f, "{}", c.escape_unicode())?;
                 }
                 c if c.is_control() => write!(f, "{}", c.escape_unicode())?,
                 c => f.write_char(c)?,

@@ -89,7 +89,7 @@ impl Project {
     /// When there is none of that name, or none can be guessed.
     pub fn profile(&self, asked: Option<&str>) -> Result<(&str, &Profile), Problem> {
         let profiles = &self.inventory.profiles;
-        let known = || profiles.keys().cloned().collect::<Vec<_>>().join(", ");
+        let known = || profiles.keys().cloned().collect::<Vec<_>>().join(" | ");
         let name = match asked {
             Some(name) => name,
             None if profiles.len() == 1 => profiles.keys().next().map_or("", String::as_str),
@@ -126,15 +126,22 @@ impl Project {
             let problem = Problem::new("undeclared", format!("{name} is not declared")).at(Place::file(&self.inventory.path));
             match self.nearest(name) {
                 Some(near) => problem.help(format!("did you mean {near}? a new one is declared under `variables:`")),
+                None if Name::new(name).is_none() => problem.help("dotage list shows those that are; a name is letters, digits and _, and does not begin with a digit"),
                 None => problem.help(format!("declare it under `variables:`, for a start\n  {name}: {{ purpose: what it is for, used_by: [SERVICE] }}")),
             }
         })
     }
 
     fn nearest(&self, name: &str) -> Option<&Name> {
+        let name = name.replace('-', "_").to_ascii_uppercase();
         let names = self.inventory.variables.keys();
         names
-            .map(|known| (strsim::damerau_levenshtein(known.as_str(), name), known))
+            .map(|known| {
+                (
+                    strsim::damerau_levenshtein(&known.as_str().to_ascii_uppercase(), &name),
+                    known,
+                )
+            })
             .filter(|(far, _)| *far <= 3)
             .min()
             .map(|(_, known)| known)
@@ -154,7 +161,7 @@ impl Project {
                 .keys()
                 .cloned()
                 .collect::<Vec<_>>()
-                .join(", ");
+                .join(" | ");
             return Err(
                 Problem::new("unknown-service", format!("there is no service {service}"))
                     .at(Place::file(&self.inventory.path))
@@ -203,13 +210,14 @@ impl Project {
             secrets: mut open,
             bundle_of,
             opened_by,
-        } = match bundles.is_empty() {
-            true => Opened {
+        } = if bundles.is_empty() {
+            Opened {
                 secrets: Secrets::new(),
                 bundle_of: BTreeMap::new(),
                 opened_by: BTreeMap::new(),
-            },
-            false => vault.open(Some(&bundles), &identities()?)?,
+            }
+        } else {
+            vault.open(Some(&bundles), &identities()?)?
         };
         let mut secrets = Secrets::new();
         let mut defaulted = BTreeSet::new();
@@ -350,13 +358,13 @@ impl Project {
                     .keys()
                     .cloned()
                     .collect::<Vec<_>>()
-                    .join(", ");
+                    .join(" | ");
                 Problem::new("unknown-target", format!("there is no target {name}"))
                     .at(Place::file(&self.inventory.path))
                     .help(if known.is_empty() {
                         "declare it under `targets:`, or use --template and --to".to_owned()
                     } else {
-                        format!("say one of them: {known}")
+                        format!("say one of them: dotage render {known}")
                     })
             })
     }

@@ -16,7 +16,7 @@
 use crate::problem::{Place, Problem};
 use crate::secret::{Name, Secret};
 use serde_yaml::granit_parser::{
-    self as yaml, ErrorKind, Event, Parser, ScalarStyle, Span, StrInput,
+    self as yaml, ErrorKind, Event, Marker, Parser, ScalarStyle, Span, StrInput,
 };
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -25,8 +25,8 @@ use zeroize::Zeroizing;
 
 /// How deep an inventory may nest.
 const DEPTH: usize = 16;
-/// How many scalars, lists and mappings an inventory may hold.
-const NODES: usize = 20_000;
+/// How many scalars, lists and mappings an inventory may hold: 10,000 variables with all that is said of each.
+const NODES: usize = 200_000;
 /// How many bytes an inventory may have.
 const SIZE: usize = 1 << 20;
 
@@ -385,7 +385,7 @@ pub struct Key<'a> {
 ///
 /// # Errors
 /// Where it isn't YAML, holds an anchor, alias, tag, merge key, duplicate key or second document, nests deeper than 16,
-/// or is larger than 1 MiB or 20,000 nodes.
+/// or is larger than 1 MiB or 200,000 nodes.
 pub fn tree<'a>(path: &Path, text: &'a str) -> Result<Node<'a>, Problem> {
     grow(text).map_err(|fault| quoting(fault.problem(path), text))
 }
@@ -453,7 +453,7 @@ fn node<'a>(
         fault(
             at,
             (
-                "more than 20,000 values",
+                "more than 200,000 values",
                 "split the project: each folder may have a dotage.yaml",
             ),
         )
@@ -563,10 +563,7 @@ impl<'a> Events<'a> {
     fn event(&mut self) -> Result<(Event<'a>, Span), Fault> {
         match self.0.next() {
             Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => {
-                let (line, column) = (error.marker().line(), error.marker().col() + 1);
-                Err(fault(At { line, column }, words(error.kind())))
-            }
+            Some(Err(error)) => Err(fault(place(*error.marker()), words(error.kind()))),
             None => Ok((Event::StreamEnd, Span::default())),
         }
     }
@@ -601,7 +598,8 @@ impl<'a> Events<'a> {
             return Err(fault(at(&span), ANCHOR));
         }
         if tag.is_some() {
-            return Err(fault(at(&span), TAG));
+            let start = span.tag_start().unwrap_or(span.start);
+            return Err(fault(place(start), TAG));
         }
         Ok((token, span))
     }
@@ -653,9 +651,13 @@ fn printable(text: &str) -> Result<(), Fault> {
 }
 
 fn at(span: &Span) -> At {
+    place(span.start)
+}
+
+fn place(marker: Marker) -> At {
     At {
-        line: span.start.line(),
-        column: span.start.col() + 1,
+        line: marker.line(),
+        column: marker.col() + 1,
     }
 }
 
@@ -1147,7 +1149,10 @@ mod tests {
             "nested deeper than 16"
         );
         assert_eq!(refused(&"[".repeat(30)), "nested deeper than 16");
-        assert_eq!(refused(&"- 1\n".repeat(20_001)), "more than 20,000 values");
+        assert_eq!(
+            refused(&"- 1\n".repeat(200_001)),
+            "more than 200,000 values"
+        );
         assert_eq!(refused(&"#".repeat(SIZE + 1)), "larger than 1 MiB");
         assert!(tree(Path::new("d"), &format!("{}1", "- ".repeat(16))).is_ok());
     }

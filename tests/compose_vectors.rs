@@ -53,16 +53,13 @@ fn environment(case: &Map<String, Value>, covered: &mut Covered) -> Result<Envir
     let service = &case["service"];
     let mut own = Environment::new();
     for (name, value) in service["environment"].as_object().unwrap() {
-        let value = match value.as_str() {
-            Some(template) => {
-                covered.interpolated += usize::from(template.contains('$'));
-                let lookup = |name: &str| project.get(name).cloned();
-                Some(interpolate(template.as_bytes(), &lookup).map_err(str::to_owned)?)
-            }
-            None => {
-                covered.inherited += 1;
-                project.get(name).cloned()
-            }
+        let value = if let Some(template) = value.as_str() {
+            covered.interpolated += usize::from(template.contains('$'));
+            let lookup = |name: &str| project.get(name).cloned();
+            Some(interpolate(template.as_bytes(), &lookup).map_err(str::to_owned)?)
+        } else {
+            covered.inherited += 1;
+            project.get(name).cloned()
         };
         own.insert(name.clone(), value);
     }

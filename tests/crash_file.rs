@@ -120,6 +120,9 @@ fn main() {
     let mut killings = 0;
     for (number, story) in STORIES.iter().enumerate() {
         let calls = calls(number, story);
+        if number == 0 {
+            assert_durable(&calls);
+        }
         let errors: &[&str] = match number {
             0 => &["EIO", "ENOSPC", "EDQUOT", "EINTR"],
             _ => &["EIO", "EINTR"],
@@ -199,6 +202,15 @@ fn calls(number: usize, story: &Story) -> Vec<(String, usize)> {
         begun |= rest.contains(MARK);
     }
     calls
+}
+
+/// A power failure after the rename finds the bytes, and after the end finds the rename.
+fn assert_durable(calls: &[(String, usize)]) {
+    let steps = calls.iter().map(|(call, _)| call.as_str());
+    let steps: Vec<&str> = steps
+        .filter(|call| ["write", "fsync", "renameat"].contains(call))
+        .collect();
+    assert_eq!(steps, ["write", "fsync", "renameat", "fsync"]);
 }
 
 fn killed(number: usize, story: &Story, call: &str, nth: usize) {

@@ -236,6 +236,36 @@ fn an_acl_on_the_old_file_is_taken_away_even_when_the_bytes_are_the_same() {
 }
 
 #[test]
+fn the_security_label_of_the_old_file_is_kept() {
+    assert_root();
+    let folder = folder();
+    let path = folder.path().join(".env");
+    put(&path, "old", 0o600);
+    let (name, label) = ("security.selinux", b"system_u:object_r:etc_t:s0");
+    rustix::fs::setxattr(&path, name, label, rustix::fs::XattrFlags::empty()).unwrap();
+    assert_eq!(replace(&path, "new"), Ok(Change::Content));
+    let mut kept = [0; 64];
+    let length = rustix::fs::getxattr(&path, name, &mut kept).unwrap();
+    assert_eq!(&kept[..length], label);
+}
+
+#[test]
+fn a_file_that_is_a_mount_is_refused_with_that_reason() {
+    assert_root();
+    let folder = folder();
+    let path = folder.path().join(".env");
+    put(&path, "old", 0o600);
+    let script = "mount --bind \"$WRITER_PATH\" \"$WRITER_PATH\"; exec \"$@\"";
+    let said = writer(
+        &["unshare", "--mount", "sh", "-ec", script, "sh"],
+        &path,
+        &[],
+    );
+    assert!(said.contains("it is a mount of its own"), "{said}");
+    assert_eq!(names(folder.path()), [".env"]);
+}
+
+#[test]
 fn a_setgid_folder_gives_its_group_but_no_permission() {
     assert_root();
     let folder = folder();

@@ -1,8 +1,10 @@
 //! The manual is the test: every `console` block of README.md and of the pages in tests/cli runs in a real shell.
 //!
-//! A page is one session of bash in an empty folder, with a home of its own. In a block, `$ ` begins a command (`> ` goes
-//! on with it), the lines after it are what it prints, stdout and stderr as they come, and `? N` is an exit code other
-//! than 0. In what it prints, `[..]` stands for any text within a line and a line `...` for any lines.
+//! A page is one session of bash in an empty folder, shown as /tmp/page, with a home of its own, shown as /home/ann. In
+//! a block, `$ ` begins a command (`> ` goes on with it), the lines after it are what it prints, stdout and stderr as
+//! they come, and `? N` is an exit code other than 0. In what it prints, `[..]` stands for any text within a line and a
+//! line `...` for any lines.
+//! `DOTAGE_BLESS=1` writes what happened into a page that says otherwise: to be read by eye before it is committed.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +15,10 @@ use std::process::{Command, Stdio};
 const SENTINEL: &str = "--end-of-the-command--";
 
 struct Step {
+    /// The line of its `$`, from 1.
     line: usize,
+    /// The first line of what it prints, from 0, and the end of that.
+    answer: std::ops::Range<usize>,
     command: String,
     expected: Vec<String>,
     code: i32,
@@ -28,10 +33,18 @@ fn steps(page: &str) -> Vec<Step> {
             inside = !inside && fence.trim() == "console";
         } else if !inside {
         } else if let Some(command) = line.strip_prefix("$ ") {
-            steps.push(Step { line: index + 1, command: command.to_owned(), expected: Vec::new(), code: 0 });
+            steps.push(Step {
+                line: index + 1,
+                answer: index + 1..index + 1,
+                command: command.to_owned(),
+                expected: Vec::new(),
+                code: 0,
+            });
         } else if let Some(step) = steps.last_mut() {
+            step.answer.end = index + 1;
             if let Some(more) = line.strip_prefix("> ").filter(|_| step.expected.is_empty()) {
                 let _ = write!(step.command, "\n{more}");
+                step.answer.start = index + 1;
             } else if let Some(code) = line.strip_prefix("? ") {
                 step.code = code.trim().parse().unwrap();
             } else {
@@ -45,7 +58,9 @@ fn steps(page: &str) -> Vec<Step> {
 /// Whether a line is what a pattern with `[..]` says.
 fn line_fits(pattern: &str, line: &str) -> bool {
     let mut parts = pattern.split("[..]");
-    let Some(mut rest) = line.strip_prefix(parts.next().unwrap()) else { return false };
+    let Some(mut rest) = line.strip_prefix(parts.next().unwrap()) else {
+        return false;
+    };
     let mut last = None;
     for part in parts {
         last = Some(part);
@@ -60,8 +75,12 @@ fn line_fits(pattern: &str, line: &str) -> bool {
 fn fits(expected: &[String], actual: &[String]) -> bool {
     match expected.split_first() {
         None => actual.is_empty(),
-        Some((first, rest)) if first == "..." => (0..=actual.len()).any(|skip| fits(rest, &actual[skip..])),
-        Some((first, rest)) => actual.split_first().is_some_and(|(line, others)| line_fits(first, line) && fits(rest, others)),
+        Some((first, rest)) if first == "..." => {
+            (0..=actual.len()).any(|skip| fits(rest, &actual[skip..]))
+        }
+        Some((first, rest)) => actual
+            .split_first()
+            .is_some_and(|(line, others)| line_fits(first, line) && fits(rest, others)),
     }
 }
 
@@ -77,10 +96,18 @@ fn run(path: &Path) -> (usize, String) {
         .current_dir(here.path())
         .env_clear()
         .env("HOME", home.path())
-        .env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()))
+        .env(
+            "PATH",
+            format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()),
+        )
         .env("LC_ALL", "C.UTF-8")
         .env("GIT_CONFIG_COUNT", "2")
-        .envs([("GIT_CONFIG_KEY_0", "user.name"), ("GIT_CONFIG_VALUE_0", "page"), ("GIT_CONFIG_KEY_1", "user.email"), ("GIT_CONFIG_VALUE_1", "page@localhost")])
+        .envs([
+            ("GIT_CONFIG_KEY_0", "user.name"),
+            ("GIT_CONFIG_VALUE_0", "page"),
+            ("GIT_CONFIG_KEY_1", "user.email"),
+            ("GIT_CONFIG_VALUE_1", "page@localhost"),
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -89,17 +116,31 @@ fn run(path: &Path) -> (usize, String) {
     let mut output = BufReader::new(bash.stdout.take().unwrap());
     input.write_all(b"exec 2>&1\n").unwrap();
     let mut wrong = String::new();
+    let mut right: Vec<String> = page.lines().map(str::to_owned).collect();
+    let (mut grown, mut shrunk) = (0, 0);
     for step in &steps {
         // The command reads no more of our stdin; its output ends at the sentinel, on a line of its own.
-        let text = format!("{{ {}\n}} </dev/null; printf '\\n{SENTINEL}%s\\n' $?\n", step.command);
+        let text = format!(
+            "{{ {}\n}} </dev/null; printf '\\n{SENTINEL}%s\\n' $?\n",
+            step.command
+        );
         input.write_all(text.as_bytes()).unwrap();
         let mut lines = Vec::new();
         let code = loop {
             let mut line = String::new();
-            assert!(output.read_line(&mut line).unwrap() > 0, "{}:{}: the shell ended", path.display(), step.line);
+            assert!(
+                output.read_line(&mut line).unwrap() > 0,
+                "{}:{}: the shell ended",
+                path.display(),
+                step.line
+            );
             match line.strip_prefix(SENTINEL) {
                 Some(code) => break code.trim().parse::<i32>().unwrap(),
-                None => lines.push(line.trim_end_matches('\n').replace(here.path().to_str().unwrap(), "/tmp/page")),
+                None => lines.push(
+                    line.trim_end_matches('\n')
+                        .replace(here.path().to_str().unwrap(), "/tmp/page")
+                        .replace(home.path().to_str().unwrap(), "/home/ann"),
+                ),
             }
         };
         // What stands before the sentinel is the end of the last line, or a line that printf began.
@@ -111,17 +152,39 @@ fn run(path: &Path) -> (usize, String) {
             expected.pop();
         }
         if code != step.code || !fits(&expected, &lines) {
-            let _ = writeln!(wrong, "{}:{}: $ {}\n{}\n? {code}\n", path.display(), step.line, step.command, lines.join("\n"));
+            let mut answer = lines.clone();
+            answer.extend((code != 0).then(|| format!("? {code}")));
+            let blank = step.expected.len() - expected.len();
+            answer.extend(std::iter::repeat_n(String::new(), blank));
+            let at = |line: usize| line + grown - shrunk;
+            let said = at(step.answer.start)..at(step.answer.end);
+            grown += answer.len();
+            shrunk += step.answer.len();
+            right.splice(said, answer);
+            let _ = writeln!(
+                wrong,
+                "{}:{}: $ {}\n{}\n? {code}\n",
+                path.display(),
+                step.line,
+                step.command,
+                lines.join("\n")
+            );
         }
     }
     drop(input);
     bash.wait().unwrap();
+    if !wrong.is_empty() && std::env::var_os("DOTAGE_BLESS").is_some() {
+        fs::write(path, right.join("\n") + "\n").unwrap();
+    }
     (steps.len(), wrong)
 }
 
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut pages: Vec<PathBuf> = fs::read_dir(root.join("tests/cli")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut pages: Vec<PathBuf> = fs::read_dir(root.join("tests/cli"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     pages.push(root.join("README.md"));
     pages.sort();
     pages
@@ -143,7 +206,10 @@ fn every_page_says_what_happens() {
 
 #[test]
 fn every_verb_has_a_page() {
-    let output = Command::new(env!("CARGO_BIN_EXE_dotage")).arg("--help").output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_dotage"))
+        .arg("--help")
+        .output()
+        .unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     let verbs: Vec<&str> = help
         .lines()
@@ -156,7 +222,12 @@ fn every_verb_has_a_page() {
         .collect();
     assert!(verbs.len() >= 14, "{verbs:?}");
     for verb in verbs {
-        assert!(pages().iter().any(|page| page.ends_with(format!("{verb}.md"))), "tests/cli/{verb}.md is missing");
+        assert!(
+            pages()
+                .iter()
+                .any(|page| page.ends_with(format!("{verb}.md"))),
+            "tests/cli/{verb}.md is missing"
+        );
     }
 }
 

@@ -4,7 +4,9 @@ use super::{Cli, Done, Failure, print};
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-/// Print a shell's completion script: `dotage completions bash > /etc/bash_completion.d/dotage`
+/// Print a shell's completion script
+///
+/// For bash: dotage completions bash > /etc/bash_completion.d/dotage
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Which shell

@@ -1,13 +1,13 @@
 //! `dotage demo`: the main job from nothing, and the commands that did it.
 
-use super::{Done, Failure, Shell, generate, init, print, render, say};
+use super::{Done, Failure, Shell, generate, init, list, print, render, say};
 use crate::preset;
 use crate::problem::{Place, Problem};
 use crate::vault::Nobody;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Make a sample project from the freeboard preset, generate its secrets, render its .env files, and show the commands
+/// Make a sample project, secrets and .env files included, and show the commands that do it
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The folder to make: the project goes into DIR/freeboard, its identity beside it into DIR/identity.txt
@@ -65,9 +65,12 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     step("dotage render");
     render::run(&render::Args::all(), &shell)?;
     step("dotage list --profile production");
-    super::list::run(&super::list::Args::of("production"), &shell)?;
+    say(list::text(&list::Args::of("production"), &shell)?.trim_end());
+    step("dotage render --check");
+    render::run(&render::Args::check(), &shell)?;
     say(
-        "\nThat is all of it. Each file above is mode 0600 and was read back by its consumer's rules before it went into place.\nEvery command works by hand; begin with these two:\n",
+        "\nThat is all of it. Each file was read back by its consumer's rules before it went into place.\n\
+         Every command works by hand; begin with these two:\n",
     );
     print(format!(
         "export DOTAGE_IDENTITY_FILE={}\ncd {}\n",

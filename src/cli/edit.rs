@@ -7,13 +7,15 @@ use crate::project::Project;
 use crate::secret::Secrets;
 use crate::yaml;
 
-/// Open a bundle in an editor (`DOTAGE_EDITOR`, VISUAL, EDITOR); its plaintext never touches a disk
+/// Open a bundle in an editor; its plaintext never touches a disk
+///
+/// The editor is what `DOTAGE_EDITOR`, VISUAL or EDITOR says, the first that is set.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The bundle, where the vault is a folder of several
     bundle: Option<String>,
     /// The profile [default: the only one, or development]
-    #[arg(short = 'P', long, env = "DOTAGE_PROFILE")]
+    #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
     profile: Option<String>,
 }
 

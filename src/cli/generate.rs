@@ -8,17 +8,18 @@ use crate::project::{self, Project};
 use crate::secret::{Name, Secret};
 use std::collections::BTreeMap;
 
-/// Make new values as dotage.yaml declares them (token, key, password), into the vault
+/// Make new values as dotage.yaml declares them, into the vault
+///
+/// A variable whose format is token, key or password can be generated; any other is set.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The variables
-    #[arg(required_unless_present = "missing")]
     names: Vec<String>,
     /// Every variable that can be generated and has no value; without --profile, in every profile that requires it
     #[arg(long, conflicts_with = "names")]
     missing: bool,
     /// The profile [default: the only one, or development]
-    #[arg(short = 'P', long, env = "DOTAGE_PROFILE")]
+    #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
     profile: Option<String>,
     /// Replace a value that is there. A service that holds the old one keeps it until it is deployed again
     #[arg(long)]
@@ -46,6 +47,13 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
+    if args.names.is_empty() && !args.missing {
+        return Err(
+            Problem::new("no-names", "which variables are to be generated?")
+                .help("dotage generate NAME…, or all that have no value: dotage generate --missing")
+                .into(),
+        );
+    }
     let project = Project::find()?;
     if args.print {
         let [name] = args.names.as_slice() else {
@@ -116,6 +124,7 @@ fn put(
     let identities =
         shell.identities_to_write(&vault, by_bundle.keys().next().map_or("", String::as_str))?;
     let mut made = Vec::new();
+    let mut left = Vec::new();
     let changed = vault.change(&identities, |contents| {
         for (bundle, variables) in &by_bundle {
             let held = contents.bundle(bundle)?;
@@ -135,11 +144,23 @@ fn put(
                 }
             }
         }
+        if args.missing {
+            for (name, variable) in &project.inventory.variables {
+                if !variable.is_generated()
+                    && variable.derive.is_none()
+                    && variable.is_required(profile, None)
+                    && !variable.defaults.contains_key(profile)
+                    && contents.holder(name.as_str())?.is_none()
+                {
+                    left.push(name.as_str());
+                }
+            }
+        }
         Ok(())
     })?;
     let made: Vec<&str> = made.iter().map(Name::as_str).collect();
     match (made.is_empty(), args.dry_run) {
-        (true, _) => say(format!("nothing is missing in profile {profile}")),
+        (true, _) => say(format!("nothing to generate in profile {profile}")),
         (false, true) => say(format!(
             "would generate {} in profile {profile}",
             made.join(", ")
@@ -154,6 +175,11 @@ fn put(
                 .collect::<Vec<_>>()
                 .join(", ")
         )),
+    }
+    for name in left {
+        say(format!(
+            "{name} has no value in profile {profile} and cannot be generated: dotage set {name} --profile {profile}"
+        ));
     }
     Ok(())
 }
@@ -170,15 +196,21 @@ fn guard(
         return Err(project
             .inventory
             .problem("encrypts-stored-data", variable.at, format!("{name} has a value in profile {profile} that stored data is encrypted with; a new one would make it unreadable"))
-            .help("re-encrypt the data with the old and the new key first, then put the new one in: dotage set"));
+            .help(format!("re-encrypt the data with the old and the new key first, then put the new one in: dotage set {name} --profile {profile}")));
     }
     if force {
         return Ok(());
     }
+    let users: Vec<&str> = variable
+        .used_by
+        .iter()
+        .map(|user| user.value.as_str())
+        .collect();
+    let together = if users.len() > 1 { " together" } else { "" };
     Err(project
         .inventory
         .problem("has-value", variable.at, format!("{name} has a value in profile {profile}; nothing was changed"))
-        .help(format!("dotage generate {name} --profile {profile} --force replaces it; deploy {} together afterwards", variable.used_by.iter().map(|user| user.value.as_str()).collect::<Vec<_>>().join(" and "))))
+        .help(format!("dotage generate {name} --profile {profile} --force replaces it; deploy {}{together} afterwards", users.join(" and "))))
 }
 
 fn generated(name: &Name, variable: &Variable, project: &Project) -> Result<Secret, Problem> {

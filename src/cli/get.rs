@@ -6,13 +6,15 @@ use crate::project::Project;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 
-/// Write one value to a pipe, its bytes and nothing else; to a terminal only with --reveal
+/// Write one value to a pipe; to a terminal only with --reveal
+///
+/// A pipe gets the value's bytes and nothing else: no line feed is added.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The variable
     name: String,
     /// The profile [default: the only one, or development]
-    #[arg(short = 'P', long, env = "DOTAGE_PROFILE")]
+    #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
     profile: Option<String>,
     /// Show it on a terminal too, control characters made visible
     #[arg(long)]

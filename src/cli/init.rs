@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Start a project: dotage.yaml, an identity (yours stays as it is), recipients, vaults, git's lines. Overwrites nothing
+/// Start a project: dotage.yaml, an identity, recipients, vaults, git's lines
+///
+/// Overwrites nothing: what is there already, your identity too, stays as it is.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The folder
@@ -21,7 +23,12 @@ pub(super) struct Args {
     #[arg(long, value_parser = preset::names())]
     preset: Option<String>,
     /// Use (or make) this identity instead of the one in your configuration folder
-    #[arg(long, value_name = "FILE", env = "DOTAGE_IDENTITY_FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "DOTAGE_IDENTITY_FILE",
+        hide_env_values = true
+    )]
     identity: Option<PathBuf>,
     /// Say what would be made, and make nothing
     #[arg(short = 'n', long)]
@@ -57,14 +64,22 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         &identity,
         &ask::person(shell.non_interactive),
     )?;
-    say(format!(
-        "next: {}dotage generate --missing, then dotage render",
-        if args.dir == Path::new(".") {
-            String::new()
-        } else {
-            format!("cd {}, then ", args.dir.display())
-        }
-    ));
+    let mut next = Vec::new();
+    if args.dir != Path::new(".") {
+        next.push(format!("cd {}", args.dir.display()));
+    }
+    // The other verbs have to be told of an identity that lies anywhere else.
+    if project::default_file().as_ref() != Some(&identity)
+        && std::env::var_os("DOTAGE_IDENTITY_FILE").is_none()
+        && let Ok(identity) = identity.canonicalize()
+    {
+        next.push(format!(
+            "export DOTAGE_IDENTITY_FILE={}",
+            identity.display()
+        ));
+    }
+    next.extend(["dotage generate --missing", "dotage render"].map(str::to_owned));
+    say(format!("next: {}", next.join(", then ")));
     Ok(Done::Well)
 }
 
@@ -89,6 +104,8 @@ pub(super) fn begin(
         .help("keep it outside: dotage init --identity ~/.config/dotage/identity.txt")
         .into());
     }
+    // `dotage.yaml`, not `./dotage.yaml`.
+    let dir = dir.strip_prefix(".").unwrap_or(dir);
     for (path, text) in files {
         put(&dir.join(path), text)?;
     }
@@ -116,7 +133,7 @@ pub(super) fn begin(
             put(
                 &home.join(".age-recipients"),
                 &format!(
-                    "# who can read what is encrypted here: one public key a line\n{public}\n"
+                    "# who can read what is encrypted here: one public key a line, a comment right above it\n\n{public}\n"
                 ),
             )?;
         }

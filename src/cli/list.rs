@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The profile [default: the only one, or development]
-    #[arg(short = 'P', long, env = "DOTAGE_PROFILE")]
+    #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
     profile: Option<String>,
     /// Only the variables of one service
     #[arg(long)]
@@ -61,6 +61,12 @@ struct Row {
 }
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
+    print(text(args, shell)?)?;
+    Ok(Done::Well)
+}
+
+/// The list in the form that is asked for.
+pub(super) fn text(args: &Args, shell: &Shell) -> Result<String, Failure> {
     let project = Project::find()?;
     let (profile, _) = project.profile(args.profile.as_deref())?;
     let names = project.names(args.service.as_deref())?;
@@ -111,12 +117,11 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         })
     });
     let rows: Vec<Row> = rows.collect();
-    print(match if args.json { Form::Json } else { args.format } {
+    Ok(match if args.json { Form::Json } else { args.format } {
         Form::Json => json(&rows),
         Form::Markdown => markdown(&rows),
         Form::Table => table(&rows),
-    })?;
-    Ok(Done::Well)
+    })
 }
 
 fn json(rows: &[Row]) -> String {

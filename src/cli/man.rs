@@ -6,7 +6,9 @@ use crate::problem::{Place, Problem};
 use clap::CommandFactory;
 use std::path::PathBuf;
 
-/// Print dotage's manual page, or write one page a verb: `dotage man --to /usr/local/share/man/man1`
+/// Print dotage's manual page, or write one page a verb
+///
+/// For all users: dotage man --to /usr/local/share/man/man1
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Write dotage.1 and dotage-VERB.1 into this folder, readable by all
@@ -40,14 +42,20 @@ pub(super) fn run(args: &Args) -> Result<Done, Failure> {
         mode: 0o644,
         ..Attributes::default()
     };
-    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
-        let name: &'static str = Box::leak(format!("dotage-{}", verb.get_name()).into_boxed_str());
+    let mut waiting = vec![("dotage".to_owned(), command)];
+    while let Some((name, command)) = waiting.pop() {
+        for verb in command
+            .get_subcommands()
+            .filter(|verb| verb.get_name() != "help")
+        {
+            waiting.push((format!("{name}-{}", verb.get_name()), verb.clone()));
+        }
+        let title: &'static str = Box::leak(name.clone().into_boxed_str());
         file::replace(
             &folder.join(format!("{name}.1")),
-            &page(verb.clone().name(name))?,
+            &page(command.name(title))?,
             &readable,
         )?;
     }
-    file::replace(&folder.join("dotage.1"), &page(command.clone())?, &readable)?;
     Ok(Done::Well)
 }

@@ -1,9 +1,9 @@
 //! `dotage recipients`: who can read which bundle, and the re-encryption that changes it.
 
 use super::{Done, Failure, Shell, print, say};
-use crate::problem::Problem;
+use crate::problem::{Place, Problem};
 use crate::project::Project;
-use crate::vault::Vault;
+use crate::vault::{Recipients, Vault};
 use clap::Subcommand;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -51,7 +51,7 @@ enum Verb {
 #[derive(clap::Args)]
 struct Which {
     /// The profile [default: the only one, or development]
-    #[arg(short = 'P', long, env = "DOTAGE_PROFILE")]
+    #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
     profile: Option<String>,
     /// One bundle, which gets a recipients file of its own; without it, the vault's
     #[arg(long)]
@@ -77,7 +77,12 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         } => {
             let vault = vault(&project, which)?;
             let done = change(&vault, which, how, shell, key, comment.as_deref(), true)?;
-            say(format!("{key} can read {} from now on", done.join(", ")));
+            let files = files(&vault, &done);
+            say(if how.dry_run {
+                format!("{key} would be able to read {files}; nothing was changed")
+            } else {
+                format!("{key} can read {files} from now on")
+            });
             Ok(Done::Well)
         }
         Verb::Remove { key, which, how } => {
@@ -90,14 +95,33 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
                 .filter(|(_, bundle)| done.contains(bundle))
                 .map(|(name, _)| name.as_str())
                 .collect();
-            say(format!("{key} cannot read {} from now on", done.join(", ")));
-            say(format!(
-                "what it could read, it has read: rotate {}",
-                names.join(", ")
-            ));
+            let files = files(&vault, &done);
+            say(if how.dry_run {
+                format!("{key} would not be able to read {files} any more; nothing was changed")
+            } else {
+                format!("{key} cannot read {files} from now on")
+            });
+            if !names.is_empty() {
+                say(format!(
+                    "what it could read, it has read: rotate {}",
+                    names.join(", ")
+                ));
+            }
             Ok(Done::Well)
         }
     }
+}
+
+/// What a reader reads: the files of these bundles, or of a vault that has none yet, all that will be in it.
+fn files(vault: &Vault, bundles: &[String]) -> String {
+    if bundles.is_empty() {
+        return vault.path().display().to_string();
+    }
+    let files: Vec<String> = bundles
+        .iter()
+        .map(|bundle| vault.file(bundle).display().to_string())
+        .collect();
+    files.join(", ")
 }
 
 fn vault(project: &Project, which: &Which) -> Result<Vault, Problem> {
@@ -106,10 +130,19 @@ fn vault(project: &Project, which: &Which) -> Result<Vault, Problem> {
 }
 
 fn list(vault: &Vault, which: &Which, as_json: bool) -> Result<Done, Failure> {
-    let bundles = match &which.bundle {
-        Some(bundle) => vec![vault.bundle_for(bundle)?],
-        None => vault.bundles()?,
-    };
+    let mut bundles = vault.bundles()?;
+    if let Some(asked) = &which.bundle {
+        let known = bundles.join(" | ");
+        bundles.retain(|bundle| bundle == asked);
+        if bundles.is_empty() {
+            return Err(
+                Problem::new("unknown-bundle", format!("there is no bundle {asked}"))
+                    .at(Place::file(vault.path()))
+                    .help(format!("say one of them: --bundle {known}"))
+                    .into(),
+            );
+        }
+    }
     let mut text = String::new();
     let mut object = serde_json::Map::new();
     for bundle in bundles {
@@ -168,21 +201,35 @@ fn change(
         let mut would = Vec::new();
         for name in bundle.map_or_else(|| vault.bundles(), |bundle| Ok(vec![bundle]))? {
             let recipients = vault.recipients(&name)?;
-            if add {
-                recipients.with(key, comment)?
-            } else {
-                recipients.without(key)?
-            };
+            changed(&recipients, key, comment, add)?;
             would.push(name);
         }
-        say("dry run: nothing was written");
         return Ok(would);
     }
     vault.reencrypt(bundle.as_deref(), &identities, |recipients| {
-        if add {
-            recipients.with(key, comment)
-        } else {
-            recipients.without(key)
-        }
+        changed(recipients, key, comment, add)
+    })
+}
+
+/// The recipients with the key or without it. What is wrong with the key is said of the key, not of a file's line.
+fn changed(
+    recipients: &Recipients,
+    key: &str,
+    comment: Option<&str>,
+    add: bool,
+) -> Result<Recipients, Problem> {
+    if !add {
+        return recipients.without(key);
+    }
+    recipients.with(key, comment).map_err(|problem| {
+        let (message, help) = match problem.rule {
+            "duplicate-recipient" => ("this key is a recipient here already", "see who is: dotage recipients list"),
+            "secret-key-exposed" => (
+                "this is a secret key, and now it is in the history of your shell as well",
+                "make a new one, and give its public key: dotage keygen; rotate what this one could read",
+            ),
+            _ => return problem,
+        };
+        Problem::new(problem.rule, message).at(Place::file(recipients.path())).help(help)
     })
 }

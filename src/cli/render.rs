@@ -6,6 +6,7 @@ use crate::file::{self, Attributes, Change};
 use crate::problem::{Place, Problem};
 use crate::project::{Made, Project, Recipe};
 use crate::secret::Name;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +14,9 @@ use std::path::PathBuf;
 /// The largest file that is there already and is compared name by name.
 const MAX_OLD: usize = 64 << 20;
 
-/// Render targets: each is made, read back by its consumer's rules, and only then put in place, mode 0600
+/// Render templates into files, mode 0600
+///
+/// Each is made in memory and read back by its consumer's rules, and only then put in place: all of them or none.
 #[derive(clap::Args, Default)]
 pub(super) struct Args {
     /// The targets, as dotage.yaml names them; none: all of them, or with --profile all of that profile
@@ -29,13 +32,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "PATH")]
     to: Option<PathBuf>,
     /// The profile [default: the target's own, else the only one, or development]
-    #[arg(short = 'P', long, env = "DOTAGE_PROFILE")]
+    #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
     profile: Option<String>,
     /// The service whose variables --template can see
     #[arg(long, requires = "template")]
     service: Option<String>,
     /// The consumer, where the template's name doesn't say it; several, separated by commas: what all of them read alike
-    #[arg(long, value_delimiter = ',', value_parser = dialect)]
+    #[arg(long, value_delimiter = ',', value_parser = dialects())]
     dialect: Vec<Dialect>,
     /// The permission bits, octal; anything looser than 0600 has to be typed here or in dotage.yaml
     #[arg(long, value_parser = mode)]
@@ -67,6 +70,14 @@ pub(super) struct Args {
 }
 
 impl Args {
+    /// Every target, compared with what is there.
+    pub(super) fn check() -> Self {
+        Args {
+            check: true,
+            ..Args::all()
+        }
+    }
+
     /// Every target.
     pub(super) fn all() -> Self {
         Args {
@@ -314,11 +325,16 @@ fn diff(recipe: &Recipe, made: &Made, old: Option<&BTreeMap<String, Vec<u8>>>) {
     }
 }
 
-fn dialect(name: &str) -> Result<Dialect, String> {
-    Dialect::from_name(name).ok_or_else(|| {
-        let known: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-        format!("one of {}", known.join(", "))
-    })
+fn dialects() -> impl TypedValueParser<Value = Dialect> {
+    let other_names = ["podman", "docker-raw", "sh", "dotenv", "dotenvy"];
+    let value = move |dialect: Dialect| {
+        let own = other_names
+            .into_iter()
+            .filter(move |name| Dialect::from_name(name) == Some(dialect));
+        PossibleValue::new(dialect.name()).aliases(own)
+    };
+    PossibleValuesParser::new(Dialect::ALL.map(value))
+        .try_map(|name| Dialect::from_name(&name).ok_or("no dialect"))
 }
 
 fn mode(text: &str) -> Result<u32, String> {

@@ -1,23 +1,25 @@
 //! `dotage set`: puts a value into a vault.
 
 use super::{Done, Failure, Shell, ask, say};
-use crate::file;
 use crate::problem::{Place, Problem};
 use crate::project::{self, Project};
 use crate::secret::{Name, Secret};
+use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 
 /// The largest value, in bytes: four of the largest that an environment carries, for those that go to a file.
 const MAX_VALUE: usize = 512 * 1024;
 
-/// Put a value into the vault: from a hidden prompt, from stdin, or from a file. Never from the command line
+/// Put a value into the vault: from a hidden prompt, stdin or a file
+///
+/// Never from the command line, which other users of the machine and the shell's history can read.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The variable, as dotage.yaml declares it
     name: String,
     /// The profile [default: the only one, or development]
-    #[arg(short = 'P', long, env = "DOTAGE_PROFILE")]
+    #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
     profile: Option<String>,
     /// Read the value from FILE instead of stdin
     #[arg(long, value_name = "FILE")]
@@ -73,7 +75,16 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
 /// The new value.
 fn value(args: &Args, name: &Name, shell: &Shell) -> Result<Secret, Problem> {
     let mut bytes = match &args.from_file {
-        Some(path) => file::read(path, MAX_VALUE)?,
+        Some(path) => {
+            let cannot = |error: &io::Error| {
+                Problem::new("unreadable", format!("cannot be read: {}", error.kind()))
+                    .at(Place::file(path))
+                    .help("name the file that holds the value")
+            };
+            // Whatever can be read: a pipe of the shell's <(…), and /dev/null for an empty value.
+            let file = File::open(path).map_err(|error| cannot(&error))?;
+            limited(file).map_err(|error| cannot(&error))?
+        }
         None if io::stdin().is_terminal() => {
             if shell.non_interactive {
                 return Err(Problem::new(
@@ -84,32 +95,31 @@ fn value(args: &Args, name: &Name, shell: &Shell) -> Result<Secret, Problem> {
             }
             return ask::new_value(name.as_str());
         }
-        None => {
-            let mut bytes = Vec::with_capacity(4096);
-            io::stdin()
-                .lock()
-                .take(MAX_VALUE as u64 + 1)
-                .read_to_end(&mut bytes)
-                .map_err(|error| {
-                    Problem::new("stdin", format!("cannot read stdin: {}", error.kind()))
-                })?;
-            if bytes.len() > MAX_VALUE {
-                return Err(Problem::new(
-                    "too-large",
-                    format!("a value of more than {} KiB", MAX_VALUE / 1024),
-                )
-                .help("keep large files out of a vault: encrypt them with age -R beside it"));
-            }
-            bytes
-        }
+        None => limited(io::stdin().lock()).map_err(|error| {
+            Problem::new("stdin", format!("cannot read stdin: {}", error.kind()))
+                .help("give the value on stdin, or with --from-file")
+        })?,
     };
+    if bytes.len() > MAX_VALUE {
+        return Err(Problem::new(
+            "too-large",
+            format!("a value of more than {} KiB", MAX_VALUE / 1024),
+        )
+        .help("keep large files out of a vault: encrypt them with age -R beside it"));
+    }
     if !args.verbatim && bytes.last() == Some(&b'\n') {
         bytes.pop();
     }
     if bytes.is_empty() && args.from_file.is_none() {
         return Err(Problem::new("no-value", "stdin was empty; nothing was changed")
-            .at(Place::file("stdin"))
-            .help(format!("for an empty value: dotage set {name} --from-file /dev/null    to remove it: dotage unset {name}")));
+            .help(format!("for an empty value: dotage set {name} --from-file /dev/null, to remove it: dotage unset {name}")));
     }
     Ok(Secret::new(bytes))
+}
+
+/// All that there is to read, or one byte more than a value may have. The buffer never grows, which would leave copies.
+fn limited(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(MAX_VALUE + 1);
+    from.take(MAX_VALUE as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

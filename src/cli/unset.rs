@@ -11,7 +11,7 @@ pub(super) struct Args {
     /// The variable; one that dotage.yaml no longer declares can be removed too
     name: String,
     /// The profile [default: the only one, or development]
-    #[arg(short = 'P', long, env = "DOTAGE_PROFILE")]
+    #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
     profile: Option<String>,
     /// Say what would change, and change nothing
     #[arg(short = 'n', long)]

@@ -166,19 +166,16 @@ fn template(text: Cow<'_, [u8]>) -> Raw<'_> {
 
 /// The value at a place before interpolation, and the place after it.
 fn raw(text: &[u8], start: usize) -> Result<(Raw<'_>, usize), &'static str> {
-    let quote = match at(text, start) {
-        Some(quote @ (b'\'' | b'"')) => quote,
-        _ => {
-            let end = seek(text, start, |byte| byte == b'\n');
-            let mut value = cut(text, start, end);
-            if value.contains(&b'#')
-                && let Some(comment) = find(value, b" #")
-            {
-                value = cut(value, 0, comment);
-            }
-            let value = trim_end(value, char::is_whitespace);
-            return Ok((template(Cow::Borrowed(value)), end + 1));
+    let Some(quote @ (b'\'' | b'"')) = at(text, start) else {
+        let end = seek(text, start, |byte| byte == b'\n');
+        let mut value = cut(text, start, end);
+        if value.contains(&b'#')
+            && let Some(comment) = find(value, b" #")
+        {
+            value = cut(value, 0, comment);
         }
+        let value = trim_end(value, char::is_whitespace);
+        return Ok((template(Cow::Borrowed(value)), end + 1));
     };
     let inner = start + 1;
     let mut end = inner;
@@ -265,15 +262,12 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
                     .ok()
                     .filter(|digits| digits.len() == 3)
                     .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-                match octal {
-                    Some(code) => {
-                        let mut buffer = [0; 2];
-                        out.extend_from_slice(char::from(code).encode_utf8(&mut buffer).as_bytes());
-                    }
-                    None => {
-                        out.push(b'\\');
-                        out.extend_from_slice(digits);
-                    }
+                if let Some(code) = octal {
+                    let mut buffer = [0; 2];
+                    out.extend_from_slice(char::from(code).encode_utf8(&mut buffer).as_bytes());
+                } else {
+                    out.push(b'\\');
+                    out.extend_from_slice(digits);
                 }
                 continue;
             }

@@ -8,7 +8,7 @@
 //! Reading refuses what the versions disagree about.
 
 use super::scan::{at, cut, find, leading, name, rest, seek};
-use super::{Entries, Unreadable};
+use super::{Entries, Unreadable, last};
 use std::borrow::Cow;
 
 /// Appends the value: in single quotes, which hold anything but an end of line, or else in double quotes.
@@ -78,11 +78,7 @@ fn assignment(line: &[u8]) -> Result<Assignment<'_>, &'static str> {
     if separator > 0 {
         let after = seek(line, separator + 1, |byte| byte != b' ' && byte != b'\t');
         if let Some(quote @ (b'\'' | b'"')) = at(line, after)
-            && rest(line, after)
-                .iter()
-                .filter(|&&byte| byte == quote)
-                .count()
-                == 1
+            && !rest(line, after + 1).contains(&quote)
         {
             return Err("a quote that is not closed on its line");
         }
@@ -199,12 +195,8 @@ fn expand<'a>(text: &Cow<'a, [u8]>, known: &Entries<'a>) -> Result<Cow<'a, [u8]>
         }
         let split = find(asked, b":-");
         let wanted = cut(asked, 0, split.unwrap_or(asked.len()));
-        match known
-            .iter()
-            .rev()
-            .find(|(name, _)| name.as_bytes() == wanted)
-        {
-            Some((_, value)) => out.extend_from_slice(value),
+        match last(known, wanted) {
+            Some(value) => out.extend_from_slice(value),
             None => {
                 if let Some(split) = split {
                     out.extend_from_slice(rest(asked, split + 2));

@@ -62,6 +62,7 @@ pub(super) fn read_yaml(text: &str) -> Result<Entries<'_>, Unreadable> {
     let options = serde_yaml::options! {
         budget: serde_yaml::budget! { max_depth: 64, max_aliases: 0, max_anchors: 0, max_nodes: 1_000_000 },
         with_snippet: false,
+        strict_booleans: true,
     };
     let documents: Vec<Scalars<'_>> = serde_yaml::from_multiple_with_options(text, options)
         .map_err(|error| Unreadable {
@@ -109,14 +110,9 @@ struct Node<'a, 'de> {
 }
 
 impl<'de> Node<'_, 'de> {
-    fn scalar<E>(self, value: impl Into<Cow<'de, [u8]>>) -> Result<(), E> {
+    fn scalar(self, value: impl Into<Cow<'de, [u8]>>) {
         self.entries
             .push((Cow::Owned(self.path.clone()), value.into()));
-        Ok(())
-    }
-
-    fn text<E>(self, value: &impl ToString) -> Result<(), E> {
-        self.scalar(value.to_string().into_bytes())
     }
 
     /// The node that a key or an index leads to; the caller cuts the path back.
@@ -148,39 +144,48 @@ impl<'de> Visitor<'de> for Node<'_, 'de> {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.text(&value)
+        self.scalar(value.to_string().into_bytes());
+        Ok(())
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.text(&value)
+        self.scalar(value.to_string().into_bytes());
+        Ok(())
     }
 
     fn visit_i128<E: Error>(self, value: i128) -> Result<(), E> {
-        self.text(&value)
+        self.scalar(value.to_string().into_bytes());
+        Ok(())
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.text(&value)
+        self.scalar(value.to_string().into_bytes());
+        Ok(())
     }
 
     fn visit_u128<E: Error>(self, value: u128) -> Result<(), E> {
-        self.text(&value)
+        self.scalar(value.to_string().into_bytes());
+        Ok(())
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.text(&value)
+        self.scalar(value.to_string().into_bytes());
+        Ok(())
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.scalar(value.as_bytes().to_vec())
+        self.scalar(value.as_bytes().to_vec());
+        Ok(())
     }
 
     fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<(), E> {
-        self.scalar(value.as_bytes())
+        self.scalar(value.as_bytes());
+        Ok(())
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.scalar(b"null".as_slice())
+        self.scalar(b"null".as_slice());
+        Ok(())
     }
 
     fn visit_none<E: Error>(self) -> Result<(), E> {

@@ -1,5 +1,5 @@
 //! The Node family: npm's dotenv 16 to 18, dotenv-expand 12 and 1000 after it, Node's own `--env-file`
-//! (src/node_dotenv.cc, Node 20 and newer) and Vite, which puts dotenv-expand after Node's.
+//! (`src/node_dotenv.cc`, Node 20 and newer) and Vite, which puts dotenv-expand after Node's.
 //!
 //! # Why
 //!
@@ -11,7 +11,7 @@ use super::quoted_line::Grammar;
 use super::scan::{
     at, contains, cut, find, first, leading, line, line_feeds, name, push_escaped, rest, seek,
 };
-use super::{Dialect, Entries, Unreadable, Unwritable, bare};
+use super::{Dialect, Entries, Unreadable, Unwritable, bare, owned};
 use std::borrow::Cow;
 
 const INSTEAD: &str = "base64-encode it, or use the compose, systemd or python dialect";
@@ -92,9 +92,13 @@ pub(super) fn write_expand(value: &[u8], out: &mut Vec<u8>) -> Result<(), Unwrit
     write(&dollars(value), out)
 }
 
-/// Appends the value as Vite reads it.
+/// Appends the value as Vite reads it. Where Node's own quotes can't hold it, `${:-}`, the empty default of an empty
+/// name, keeps its ends from being a quote or a blank.
 pub(super) fn write_vite(value: &[u8], out: &mut Vec<u8>) -> Result<(), Unwritable> {
-    write_env_file(&dollars(value), out)
+    let value = dollars(value);
+    write_env_file(&value, out).or_else(|refusal| {
+        write_env_file(&[b"${:-}", &*value, b"${:-}"].concat(), out).or(Err(refusal))
+    })
 }
 
 fn dollars(value: &[u8]) -> Cow<'_, [u8]> {
@@ -170,20 +174,8 @@ pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
             .matches(text)
             .map(|found| (name(found.key), unquoted(found.value.unwrap_or_default())))
             .collect()),
-        Cow::Owned(text) => Ok(owned(read(&text)?)),
+        Cow::Owned(text) => read(&text).map(owned),
     }
-}
-
-fn owned(entries: Entries<'_>) -> Entries<'static> {
-    entries
-        .into_iter()
-        .map(|(name, value)| {
-            (
-                Cow::Owned(name.into_owned()),
-                Cow::Owned(value.into_owned()),
-            )
-        })
-        .collect()
 }
 
 /// A value without its quotes, and in double quotes (even unclosed ones) without its escapes.
@@ -218,7 +210,8 @@ fn unquoted(value: &[u8]) -> Cow<'_, [u8]> {
     inner
 }
 
-/// dotenv's `/^(['"`])([\s\S]*)\1$/mg` where a line may end inside the value.
+/// The quotes off each line of the value: dotenv's regular expression has a `^` and a `$` for every line, and a line
+/// may end in a bare value where JavaScript sees an end and dotenv doesn't.
 fn line_quotes(value: &[u8]) -> Cow<'_, [u8]> {
     let ends = |place| first(rest(value, place)).is_none_or(|(found, _)| line_end(found));
     let mut out = Vec::with_capacity(value.len());
@@ -266,12 +259,12 @@ pub(super) fn read_expand(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
             why,
         });
     }
-    expand(text, entries)
+    expand(text, entries, false)
 }
 
 /// Reads as Vite does.
 pub(super) fn read_vite(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
-    expand(text, read_env_file(text)?)
+    expand(text, read_env_file(text)?, true)
 }
 
 /// The line that a name is first mentioned on.
@@ -280,7 +273,12 @@ fn assigned(text: &[u8], name: &str) -> usize {
 }
 
 /// dotenv-expand over what its parser gave: references to earlier assignments and to unset names, then `\$` as `$`.
-fn expand<'a>(text: &[u8], mut entries: Entries<'a>) -> Result<Entries<'a>, Unreadable> {
+/// Node's own parser gives them `sorted` by name, so that a later name is a later assignment.
+fn expand<'a>(
+    text: &[u8],
+    mut entries: Entries<'a>,
+    sorted: bool,
+) -> Result<Entries<'a>, Unreadable> {
     for place in 0..entries.len() {
         let (before, after) = entries.split_at_mut(place);
         let Some(((name, value), after)) = after.split_first_mut() else {
@@ -294,13 +292,15 @@ fn expand<'a>(text: &[u8], mut entries: Entries<'a>) -> Result<Entries<'a>, Unre
             why,
         };
         let known = |asked: &[u8]| {
-            if name.as_bytes() == asked || after.iter().any(|(name, _)| name.as_bytes() == asked) {
+            let named = |entry: &&(Cow<'_, str>, Cow<'_, [u8]>)| entry.0.as_bytes() == asked;
+            let found = before.iter().rev().find(named);
+            let sorts_later = sorted && found.is_some() && asked > name.as_bytes();
+            if before.iter().any(|(other, _)| other == name) {
+                return Err("a reference in a name that is assigned twice");
+            }
+            if name.as_bytes() == asked || sorts_later || after.iter().any(|entry| named(&entry)) {
                 return Err("a reference to itself or to a later assignment");
             }
-            let found = before
-                .iter()
-                .rev()
-                .find(|(name, _)| name.as_bytes() == asked);
             match found {
                 Some((_, value)) if value.contains(&b'$') => Err(
                     "a reference to a value with a dollar sign, which dotenv-expand's versions read differently",
@@ -316,7 +316,7 @@ fn expand<'a>(text: &[u8], mut entries: Entries<'a>) -> Result<Entries<'a>, Unre
             if steps > 1000 {
                 return Err(fail("an expansion that doesn't end"));
             }
-            let replacement = resolved(&expression, &known).map_err(fail)?;
+            let replacement = resolved(&expression, known).map_err(fail)?;
             let template = cut(&expanded, start, end).to_vec();
             // `String.replace` replaces the first text like it, which may be an escaped one.
             let start = find(&expanded, &template).unwrap_or(start);
@@ -361,7 +361,7 @@ fn reference(text: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
 /// What a reference stands for.
 fn resolved(
     expression: &[u8],
-    known: &dyn Fn(&[u8]) -> Result<Option<Vec<u8>>, &'static str>,
+    known: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, &'static str>,
 ) -> Result<Vec<u8>, &'static str> {
     let end = (0..expression.len()).find(|&place| {
         let text = rest(expression, place);
@@ -412,19 +412,15 @@ fn plain_dollars(text: &[u8]) -> Vec<u8> {
 /// Reads as every Node since 20 does. A line that one of them takes for a part of another is an error.
 pub(super) fn read_env_file(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
     if text.contains(&b'\r') {
-        let lines = line_feeds(text);
-        if text.iter().filter(|&&byte| byte == b'\r').count()
-            != text.windows(2).filter(|pair| *pair == b"\r\n").count()
-        {
-            let lone = (0..text.len())
-                .find(|&place| at(text, place) == Some(b'\r') && at(text, place + 1) != Some(b'\n'))
-                .unwrap_or_default();
+        let lone =
+            |&place: &usize| at(text, place) == Some(b'\r') && at(text, place + 1) != Some(b'\n');
+        if let Some(lone) = (0..text.len()).find(lone) {
             return Err(Unreadable {
                 line: line(text, lone),
                 why: "a carriage return, which Node drops",
             });
         }
-        return Ok(owned(read_env_file(&lines)?));
+        return read_env_file(&line_feeds(text)).map(owned);
     }
     let mut entries = Entries::new();
     let mut place = 0;
@@ -434,7 +430,13 @@ pub(super) fn read_env_file(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
             why,
         };
         if matches!(at(text, place), Some(b'\n' | b'#')) {
-            place = seek(text, place, |byte| byte == b'\n') + 1;
+            let end = seek(text, place, |byte| byte == b'\n');
+            if end == text.len() && cut(text, place, end).contains(&b'=') {
+                return Err(fail(
+                    "a comment without a line feed, which Node 20 takes for an assignment",
+                ));
+            }
+            place = end + 1;
             continue;
         }
         let (key, value, end) = env_file_line(text, place).map_err(fail)?;
@@ -454,7 +456,8 @@ fn env_file_line(text: &[u8], start: usize) -> Result<Line<'_>, &'static str> {
         );
     }
     let key = spaces(cut(text, start, equals));
-    let key = key.strip_prefix(b"export ").map_or(key, spaces);
+    let exported = key.strip_prefix(b"export ");
+    let key = exported.map_or(key, spaces);
     if key.is_empty() {
         return Err("a value without a name");
     }
@@ -463,6 +466,9 @@ fn env_file_line(text: &[u8], start: usize) -> Result<Line<'_>, &'static str> {
     }
     let value = equals + 1;
     if at(text, value).is_none_or(|byte| byte == b'\n') {
+        if exported.is_some() {
+            return Err("an export of nothing, which Node takes for a part of the name");
+        }
         return Ok((key, Cow::Borrowed(b""), value + 1));
     }
     let value = value + leading(rest(text, value), |found| found == ' ');

@@ -40,35 +40,30 @@ fn foreign(value: &[u8]) -> Option<bool> {
     }))
 }
 
-/// The quote that everybody reads these bytes in.
-fn quote(value: &[u8]) -> Result<u8, Unwritable> {
-    let refuse = |why| Err(Unwritable { why, instead: LIST });
-    match foreign(value) {
-        None => return Err(super::NOT_UTF8),
-        Some(true) => {
-            return refuse(
-                "a `$`, a backslash or a control character, which its readers take differently",
-            );
-        }
-        Some(false) => {}
-    }
-    if !value.contains(&b'\'') {
-        if super::scan::contains(value, b"\n\n") {
-            return refuse("two line feeds in a row, which its readers take differently");
-        }
-        return Ok(b'\'');
-    }
-    if value.iter().any(|byte| matches!(byte, b'"' | b'`' | b'\n')) {
-        return refuse(
-            "a single quote together with another quote or a line feed, which its readers take differently",
-        );
-    }
-    Ok(b'"')
+/// Whether everybody reads these bytes in this quote, which they don't hold.
+fn quotable(quote: u8, value: &[u8]) -> bool {
+    let breaks = match quote {
+        b'\'' => super::scan::contains(value, b"\n\n"),
+        _ => value.iter().any(|byte| matches!(byte, b'`' | b'\n')),
+    };
+    !breaks && !value.contains(&quote) && foreign(value) == Some(false)
 }
 
 /// Appends the form that everybody reads.
 pub(super) fn write(value: &[u8], out: &mut Vec<u8>) -> Result<(), Unwritable> {
-    let quote = quote(value)?;
+    let Some(&quote) = b"'\"".iter().find(|quote| quotable(**quote, value)) else {
+        let why = match foreign(value) {
+            None => return Err(super::NOT_UTF8),
+            Some(true) => {
+                "a `$`, a backslash or a control character, which its readers take differently"
+            }
+            Some(false) if value.contains(&b'\'') => {
+                "a single quote together with another quote or a line feed, which its readers take differently"
+            }
+            Some(false) => "two line feeds in a row, which its readers take differently",
+        };
+        return Err(Unwritable { why, instead: LIST });
+    };
     out.push(quote);
     out.extend_from_slice(value);
     out.push(quote);
@@ -102,32 +97,22 @@ pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
             return Err(fail("a line that isn't NAME=value, a comment or blank"));
         }
         let start = equals + 1;
-        let (value, end) = match at(text, start) {
-            Some(mark @ (b'\'' | b'"')) => {
-                let close = seek(text, start + 1, |byte| byte == mark);
-                let value = cut(text, start + 1, close);
-                let quoted = if mark == b'"' && !value.contains(&b'\'') {
-                    // The same bytes that single quotes would hold, but for the line feed that they may.
-                    !value.iter().any(|byte| matches!(byte, b'\n' | b'`'))
-                        && foreign(value) == Some(false)
-                } else {
-                    quote(value) == Ok(mark)
-                };
-                if close == text.len() || !quoted {
-                    return Err(fail("a quoted value that not every consumer reads alike"));
-                }
-                (value, close + 1)
+        let (value, end) = if let Some(mark @ (b'\'' | b'"')) = at(text, start) {
+            let close = seek(text, start + 1, |byte| byte == mark);
+            let value = cut(text, start + 1, close);
+            if close == text.len() || !quotable(mark, value) {
+                return Err(fail("a quoted value that not every consumer reads alike"));
             }
-            _ => {
-                let end = seek(text, start, |byte| byte == b'\n');
-                let value = cut(text, start, end);
-                if !bare(value) {
-                    return Err(fail(
-                        "a value without quotes that not every consumer reads alike",
-                    ));
-                }
-                (value, end)
+            (value, close + 1)
+        } else {
+            let end = seek(text, start, |byte| byte == b'\n');
+            let value = cut(text, start, end);
+            if !bare(value) {
+                return Err(fail(
+                    "a value without quotes that not every consumer reads alike",
+                ));
             }
+            (value, end)
         };
         if at(text, end).is_some_and(|byte| byte != b'\n') {
             return Err(fail("something after a value's closing quote"));
@@ -138,12 +123,16 @@ pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
     Ok(entries)
 }
 
-/// Appends the first text that each of a list reads back: as it stands, in each quote, or as one of them writes it.
+/// Appends the form for everybody if all of a list know it, or else the first text that each of them reads back: the
+/// value as it stands, in each quote, or as one of them writes it.
 pub(super) fn write_for(
     consumers: Consumers,
     value: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), Unwritable> {
+    if consumers.iter().all(|consumer| QUOTING.contains(&consumer)) && write(value, out).is_ok() {
+        return Ok(());
+    }
     let quoted = |quote: &[u8]| [quote, value, quote].concat();
     let plain = [quoted(b"'"), quoted(b"\""), quoted(b"`"), value.to_vec()];
     let own = consumers.iter().filter_map(|consumer| {
@@ -153,7 +142,7 @@ pub(super) fn write_for(
     let text = plain
         .into_iter()
         .chain(own)
-        .find(|text| consumers.iter().all(|consumer| consumer.holds(text, value)));
+        .find(|text| Dialect::Portable(consumers).holds(text, value));
     match text {
         Some(text) => {
             out.extend_from_slice(&text);

@@ -1,4 +1,4 @@
-//! PyPI's python-dotenv (parser.py, variables.py), from the 0.21 that Compose v1 is built with to 1.2.
+//! python-dotenv (`parser.py`, `variables.py`), from the 0.21 that Compose v1 is built with to 1.2.
 //!
 //! # Why
 //!
@@ -6,8 +6,10 @@
 //! `${:-$}{`. The same way holds a final backslash, `${:-\}`: up to 1.1 a quote after an escaped backslash counts as
 //! escaped, and the value would run on into the next one.
 
-use super::scan::{at, contains, cut, find, leading, line, name, rest, seek, trim_end};
-use super::{Entries, Unreadable};
+use super::scan::{
+    at, contains, cut, find, leading, line, line_feeds, name, rest, seek, trim_end, without_bom,
+};
+use super::{Entries, Unreadable, last};
 use std::borrow::Cow;
 
 /// Appends the value in single quotes, or in double quotes when it holds a carriage return.
@@ -38,13 +40,16 @@ fn space(found: char) -> bool {
 }
 
 fn inline_space(found: char) -> bool {
-    space(found) && found != '\r' && found != '\n'
+    space(found) && found != '\n'
 }
 
-/// Reads a file, `text` being UTF-8. A line that python-dotenv skips with a warning is an error; a name alone is
-/// nothing.
+/// Reads a file, `text` being UTF-8. A line that python-dotenv skips with a warning, and a name alone, which takes an
+/// earlier value away, are errors.
 pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
-    let text = super::scan::without_bom(text);
+    let text = match line_feeds(without_bom(text)) {
+        Cow::Borrowed(text) => text,
+        Cow::Owned(text) => return read(&text).map(super::owned),
+    };
     let mut entries = Entries::new();
     let mut place = 0;
     loop {
@@ -56,8 +61,8 @@ pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
             line: line(text, place),
             why,
         };
-        let (key, value, end) = binding(text, place).map_err(fail)?;
-        if let (Some(key), Some(value)) = (key, value) {
+        let (binding, end) = binding(text, place).map_err(fail)?;
+        if let Some((key, value)) = binding {
             let value = resolve(value, &entries);
             entries.push((name(key), value));
         }
@@ -65,10 +70,11 @@ pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
     }
 }
 
-type Binding<'a> = (Option<&'a [u8]>, Option<Cow<'a, [u8]>>, usize);
+type Binding<'a> = (&'a [u8], Cow<'a, [u8]>);
 
-/// One binding from its first character on: its name, its value, and where its line ends.
-fn binding(text: &[u8], mut place: usize) -> Result<Binding<'_>, &'static str> {
+/// One line from its first character on: its name and value unless it is a comment, and where it ends.
+fn binding(text: &[u8], mut place: usize) -> Result<(Option<Binding<'_>>, usize), &'static str> {
+    let line_end = |place| seek(text, place, |byte| byte == b'\n');
     if rest(text, place).starts_with(b"export") {
         let blank = leading(rest(text, place + 6), inline_space);
         if blank > 0 {
@@ -76,7 +82,7 @@ fn binding(text: &[u8], mut place: usize) -> Result<Binding<'_>, &'static str> {
         }
     }
     let key = match at(text, place) {
-        Some(b'#') => None,
+        Some(b'#') => return Ok((None, line_end(place))),
         Some(b'\'') => {
             let end = seek(text, place + 1, |byte| byte == b'\'');
             if end == text.len() || end == place + 1 {
@@ -84,52 +90,42 @@ fn binding(text: &[u8], mut place: usize) -> Result<Binding<'_>, &'static str> {
             }
             let key = cut(text, place + 1, end);
             place = end + 1;
-            Some(key)
+            key
         }
         _ => {
             let width = leading(rest(text, place), |found| {
                 !(matches!(found, '=' | '#') || space(found))
             });
-            if width == 0 {
-                return Err(INVALID);
-            }
             let key = cut(text, place, place + width);
             place += width;
-            Some(key)
+            key
         }
     };
     place += leading(rest(text, place), inline_space);
-    let mut value = None;
-    if at(text, place) == Some(b'=') {
-        let blank = leading(rest(text, place + 1), inline_space);
-        place += 1 + blank;
-        if blank > 0 && at(text, place) == Some(b'#') {
-            // Up to 1.1 the comment's text is the value.
-            return Err(
-                "a comment in place of a value, which python-dotenv before 1.2 takes for one",
-            );
-        }
-        let (found, end) = raw(text, place)?;
-        value = Some(found);
-        place = end;
+    if key.is_empty() || at(text, place) != Some(b'=') {
+        return Err(INVALID);
     }
+    let blank = leading(rest(text, place + 1), inline_space);
+    place += 1 + blank;
+    if blank > 0 && at(text, place) == Some(b'#') {
+        // Up to 1.1 the comment's text is the value.
+        return Err("a comment in place of a value, which python-dotenv before 1.2 takes for one");
+    }
+    let (value, mut place) = raw(text, place)?;
     place += leading(rest(text, place), inline_space);
     if at(text, place) == Some(b'#') {
-        place = seek(text, place, |byte| byte == b'\n' || byte == b'\r');
+        place = line_end(place);
     }
-    match (at(text, place), at(text, place + 1)) {
-        (None, _) => {}
-        (Some(b'\r'), Some(b'\n')) => place += 2,
-        (Some(b'\r' | b'\n'), _) => place += 1,
-        _ => return Err("something after a value's closing quote"),
+    match at(text, place) {
+        None | Some(b'\n') => Ok((Some((key, value)), place)),
+        Some(_) => Err("something after a value's closing quote"),
     }
-    Ok((key, value, place))
 }
 
 /// The value at a place without its quotes and escapes, and the place after it.
 fn raw(text: &[u8], place: usize) -> Result<(Cow<'_, [u8]>, usize), &'static str> {
     let Some(quote @ (b'\'' | b'"')) = at(text, place) else {
-        let end = seek(text, place, |byte| byte == b'\n' || byte == b'\r');
+        let end = seek(text, place, |byte| byte == b'\n');
         let value = cut(text, place, end);
         return Ok((Cow::Borrowed(trim_end(without_comment(value), space)), end));
     };
@@ -211,22 +207,12 @@ fn resolve<'a>(value: Cow<'a, [u8]>, known: &Entries<'a>) -> Cow<'a, [u8]> {
     let mut out = Vec::with_capacity(value.len());
     let mut place = 0;
     while let Some(byte) = at(&value, place) {
-        match variable(&value, place) {
-            Some((asked, default, end)) => {
-                match known
-                    .iter()
-                    .rev()
-                    .find(|(name, _)| name.as_bytes() == asked)
-                {
-                    Some((_, value)) => out.extend_from_slice(value),
-                    None => out.extend_from_slice(default),
-                }
-                place = end;
-            }
-            None => {
-                out.push(byte);
-                place += 1;
-            }
+        if let Some((asked, default, end)) = variable(&value, place) {
+            out.extend_from_slice(last(known, asked).unwrap_or(default));
+            place = end;
+        } else {
+            out.push(byte);
+            place += 1;
         }
     }
     Cow::Owned(out)

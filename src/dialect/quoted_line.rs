@@ -26,7 +26,7 @@ pub(super) struct Grammar {
 pub(super) struct Match<'a> {
     /// The name.
     pub(super) key: &'a [u8],
-    /// The value, trimmed, with its quotes; `None` when the name stands alone.
+    /// The value, trimmed, with its quotes; `None` when nothing is written, not even a blank.
     pub(super) value: Option<&'a [u8]>,
     /// Whether `export` precedes it.
     pub(super) exported: bool,
@@ -111,10 +111,7 @@ impl Grammar {
             None
         };
         let (value, last) = match value {
-            Some(value) => {
-                let (value, last) = self.value(text, value);
-                (Some(value), last)
-            }
+            Some(value) => self.value(text, value),
             None if self.alone => (None, self.tail(text, end)?),
             None => return None,
         };
@@ -128,12 +125,12 @@ impl Grammar {
     }
 
     /// The value after a separator, and where its line ends.
-    fn value<'a>(&self, text: &'a [u8], start: usize) -> (&'a [u8], usize) {
+    fn value<'a>(&self, text: &'a [u8], start: usize) -> (Option<&'a [u8]>, usize) {
         let open = self.skip(text, start);
         if let Some(quote) = at(text, open).filter(|byte| self.quotes.contains(byte))
             && let Some((close, end)) = self.close(text, open, quote)
         {
-            return (cut(text, open, close + 1), end);
+            return (Some(cut(text, open, close + 1)), end);
         }
         let end = seek(text, start, |byte| byte == b'\n' || byte == b'#');
         let value = cut(text, start, end);
@@ -142,7 +139,8 @@ impl Grammar {
             Some(b'#') => self.line_end(text, end),
             _ => end,
         };
-        (trim_end(value, self.space), last)
+        let written = end > start;
+        (written.then(|| trim_end(value, self.space)), last)
     }
 
     /// The quote that closes the one at a place, and where its line ends: the first that no backslash precedes, or

@@ -1,5 +1,5 @@
 //! The files without quotes: docker's and podman's `--env-file` (docker/cli pkg/kvfile, podman pkg/env), Compose's
-//! `format: raw`, and `kubectl create secret --from-env-file` (kubectl pkg/cmd/util/env_file.go).
+//! `format: raw`, and `kubectl create secret --from-env-file` (kubectl `pkg/cmd/util/env_file.go`).
 
 use super::scan::{first, leading, name, rest, without_bom};
 use super::{Entries, SCANNED_LINE, Unreadable, Unwritable};

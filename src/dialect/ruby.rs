@@ -7,8 +7,8 @@
 //! for 3 alone, since 2.4 reads line by line. Reading follows 3.
 
 use super::quoted_line::Grammar;
-use super::scan::{at, cut, line, line_feeds, name, rest, seek};
-use super::{Dialect, Entries, Unreadable, Unwritable};
+use super::scan::{at, cut, line, line_feeds, name, rest, seek, without_bom};
+use super::{Dialect, Entries, Unreadable, Unwritable, last};
 use std::borrow::Cow;
 
 /// Appends the first text that the reader gives back as the value.
@@ -53,7 +53,6 @@ fn escaped(value: &[u8]) -> Vec<u8> {
     let mut inside = 0;
     for (place, &byte) in value.iter().enumerate() {
         let escape = match byte {
-            b'"' | b'\\' => true,
             b'$' if at(value, place + 1) == Some(b'(') => match command(value, place + 1) {
                 Some(end) if place >= inside => {
                     inside = end;
@@ -61,7 +60,7 @@ fn escaped(value: &[u8]) -> Vec<u8> {
                 }
                 _ => false,
             },
-            b'$' => true,
+            b'"' | b'\\' | b'$' => true,
             _ => false,
         };
         if escape {
@@ -106,20 +105,9 @@ const DOTENV: Grammar = Grammar {
 
 /// Reads a file.
 pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
-    let text = match line_feeds(text) {
+    let text = match line_feeds(without_bom(text)) {
         Cow::Borrowed(text) => text,
-        Cow::Owned(text) => {
-            let entries = read(&text)?;
-            return Ok(entries
-                .into_iter()
-                .map(|(name, value)| {
-                    (
-                        Cow::Owned(name.into_owned()),
-                        Cow::Owned(value.into_owned()),
-                    )
-                })
-                .collect());
-        }
+        Cow::Owned(text) => return read(&text).map(super::owned),
     };
     let mut entries = Entries::new();
     for found in DOTENV.matches(text) {
@@ -215,11 +203,7 @@ fn variables(text: &[u8], known: &Entries<'_>) -> Vec<u8> {
         let asked = cut(text, start, end);
         if escaped || asked.is_empty() {
             out.extend_from_slice(cut(text, dollar, after));
-        } else if let Some((_, value)) = known
-            .iter()
-            .rev()
-            .find(|(name, _)| name.as_bytes() == asked)
-        {
+        } else if let Some(value) = last(known, asked) {
             out.extend_from_slice(value);
         }
         place = after;

@@ -1,7 +1,7 @@
 //! Rust's dotenvy 0.15: first its lines, which quotes and backslashes join (iter.rs), then each line (parse.rs).
 
-use super::scan::line;
-use super::{Entries, Unreadable};
+use super::scan::{at, line, seek};
+use super::{Entries, Unreadable, last};
 use std::borrow::Cow;
 
 /// Appends the value in double quotes, where dotenvy knows these escapes and takes everything else as it stands.
@@ -50,6 +50,13 @@ enum Within {
 /// The record that starts at a place, and where the next one does: lines are joined until none leaves a quote open.
 fn record(text: &str, start: usize) -> Option<(&str, usize)> {
     let source = text.get(start..)?;
+    let bytes = source.as_bytes();
+    let special =
+        |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'\'' | b'"' | b'\\' | b'#');
+    let plain = seek(bytes, 0, special);
+    if at(bytes, plain) == Some(b'\n') {
+        return Some((source.get(..plain)?, start + plain + 1));
+    }
     let mut within = Within::Nothing;
     let mut place = 0;
     loop {
@@ -165,11 +172,11 @@ fn decode<'a>(text: &'a str, known: &Entries<'a>) -> Result<Cow<'a, [u8]>, &'sta
     let mut substituting = Substituting::No;
     let (mut single, mut double, mut escaped, mut ended) = (false, false, false, false);
     let substitute = |asked: &mut String, out: &mut String| {
-        let value = known.iter().rev().find(|(name, _)| name == asked.as_str());
-        if let Some((_, value)) = value {
+        if !asked.is_empty() {
+            let value = last(known, asked.as_bytes()).unwrap_or_default();
             out.push_str(&String::from_utf8_lossy(value));
+            asked.clear();
         }
-        asked.clear();
     };
     for found in text.chars() {
         if ended {

@@ -28,10 +28,8 @@ pub(super) fn seek(text: &[u8], start: usize, stop: impl Fn(u8) -> bool) -> usiz
 /// The number of the line that a place is in, from 1.
 pub(super) fn line(text: &[u8], place: usize) -> usize {
     cut(text, 0, place.min(text.len()))
-        .iter()
-        .filter(|&&byte| byte == b'\n')
+        .split(|&byte| byte == b'\n')
         .count()
-        + 1
 }
 
 /// The line that bytes first fail to be UTF-8 in, if they do.

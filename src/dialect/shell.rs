@@ -1,7 +1,7 @@
 //! A POSIX shell's `set -a; . file`: what assigns and expands names as POSIX.1-2024 XCU 2 says, and never a command.
 
 use super::scan::{at, cut, line, name, seek};
-use super::{Entries, Unreadable};
+use super::{Entries, Unreadable, last};
 use std::borrow::Cow;
 
 /// Appends the value in single quotes, each of its own as `'\''`.
@@ -22,11 +22,20 @@ const EXPANSION: &str = "an expansion whose value only the shell knows";
 pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
     let mut entries = Entries::new();
     let mut place = 0;
+    // How many words of the line have been read, and whether its first is `export`.
+    let mut words = 0;
     let mut exporting = false;
     while let Some(byte) = at(text, place) {
         match byte {
             b'\n' => {
+                if exporting && words == 1 {
+                    return Err(Unreadable {
+                        line: line(text, place),
+                        why: COMMAND,
+                    });
+                }
                 exporting = false;
+                words = 0;
                 place += 1;
             }
             b' ' | b'\t' => place += 1,
@@ -43,7 +52,8 @@ pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
                 });
                 let key = cut(text, start, place);
                 let blank = at(text, place).is_some_and(|byte| matches!(byte, b' ' | b'\t'));
-                if key == b"export" && blank {
+                words += 1;
+                if key == b"export" && blank && words == 1 {
                     exporting = true;
                     continue;
                 }
@@ -63,6 +73,12 @@ pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
                 place = end;
             }
         }
+    }
+    if exporting && words == 1 {
+        return Err(Unreadable {
+            line: line(text, place),
+            why: COMMAND,
+        });
     }
     Ok(entries)
 }
@@ -204,11 +220,7 @@ fn expanded(
         }
         _ => {}
     }
-    if let Some((_, value)) = known
-        .iter()
-        .rev()
-        .find(|(name, _)| name.as_bytes() == asked)
-    {
+    if let Some(value) = last(known, asked) {
         out.extend_from_slice(value);
     }
     Ok(end + usize::from(braced))

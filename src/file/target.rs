@@ -135,7 +135,8 @@ impl Existing {
         }
     }
 
-    /// Gives a new file the security label (SELinux) of the old one; where that is not allowed, the system gives it the folder's.
+    /// Gives a new file the security label (SELinux) of the old one; where that is not allowed, it has the one that
+    /// the system gave it.
     fn label(&self, temp: &Temp<'_>) -> Result<(), Errno> {
         const LABEL: &str = "security.selinux";
         let Some(fd) = &self.fd else {

@@ -45,11 +45,16 @@ impl<'a> Temp<'a> {
                 placed: false,
             };
             retry_on_intr(|| rustix::fs::flock(&temp.fd, FlockOperation::LockExclusive))?;
+            close_to_others(&temp.fd)?;
+            let stat = retry_on_intr(|| rustix::fs::fstat(&temp.fd))?;
             // Another run may have swept it between its creation and its lock; from here on none does.
-            if retry_on_intr(|| rustix::fs::fstat(&temp.fd))?.st_nlink == 0 {
+            if stat.st_nlink == 0 {
                 continue;
             }
-            close_to_others(&temp.fd)?;
+            // Some filesystems (FAT, a host's folder in a virtual machine) take a mode and forget it.
+            if stat.st_mode & 0o777 != 0o600 {
+                return Err(Errno::NOTSUP);
+            }
             write_all(&temp.fd, bytes)?;
             return Ok(temp);
         }

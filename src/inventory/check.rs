@@ -2,6 +2,7 @@
 
 use super::reader::{Reader, nearest};
 use super::{Contract, Format, Inventory, Required, Spot};
+use crate::dialect::Dialect;
 use crate::secret::Name;
 use crate::yaml::At;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ pub(super) fn check(reader: &mut Reader, inventory: &Inventory) {
     profiles(reader, inventory, &declared);
     services(reader, inventory, &declared);
     variables(reader, inventory, &declared);
+    derived(reader, inventory);
     targets(reader, inventory, &declared);
 }
 
@@ -253,6 +255,10 @@ fn variables(reader: &mut Reader, inventory: &Inventory, declared: &Declared) {
             names_known(reader, declared, &rotation.together);
         }
     }
+}
+
+/// Notes values that derive from each other.
+fn derived(reader: &mut Reader, inventory: &Inventory) {
     let edges = inventory
         .variables
         .iter()
@@ -305,6 +311,17 @@ fn targets(reader: &mut Reader, inventory: &Inventory, declared: &Declared) {
             );
         }
         names_known(reader, declared, &target.names);
+        for spot in target.dialect.iter().chain(&target.consumers) {
+            if Dialect::from_name(&spot.value).is_none() {
+                let names = || Dialect::ALL.iter().map(|dialect| dialect.name());
+                let help = match nearest(&spot.value, names()) {
+                    Some(near) => format!("write `{near}`"),
+                    None => format!("write one of {}", names().collect::<Vec<_>>().join(", ")),
+                };
+                let message = format!("no dialect is called `{}`", spot.value);
+                reader.wrong("undeclared", spot.at, message, help);
+            }
+        }
         if let (Some(dialect), Some(_)) = (&target.dialect, target.consumers.first()) {
             reader.wrong(
                 "bad-value",

@@ -2,15 +2,13 @@
 
 use super::reader::{Field, Fields, Reader, Shape};
 use super::{
-    Bootstrap, Class, Compose, Contract, Derive, Exception, Format, Inventory, Origin, Profile,
-    Required, Rotation, Service, Source, Spot, Target, UrlPart, Variable, check,
+    Bootstrap, Class, Compose, Contract, Derive, Exception, Inventory, Origin, Profile, Required,
+    Rotation, Service, Source, Spot, Target, Variable, check, format,
 };
-use crate::generate::{Encoding, Policy};
 use crate::problem::Problem;
 use crate::secret::Name;
 use crate::template;
 use crate::yaml::{self, At, Key, Kind, Node};
-use regex_lite::Regex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -88,42 +86,15 @@ const TARGET: Shape = (
         "owner", "group",
     ],
 );
-const FORMAT: Shape = (
-    "format",
-    &[
-        "token", "key", "password", "url", "pem", "json", "regex", "one_of", "integer", "boolean",
-        "text",
-    ],
-);
-const TOKEN: Shape = ("token", &["bytes", "encoding", "min_chars"]);
-const KEY: Shape = ("key", &["bytes", "encoding"]);
-const PASSWORD: Shape = (
-    "password",
-    &["length", "min_chars", "upper", "lower", "digit", "symbol"],
-);
-const URL: Shape = ("url", &["scheme", "has"]);
-const PEM: Shape = ("pem", &["label"]);
-const INTEGER: Shape = ("integer", &["min", "max"]);
-const TEXT: Shape = ("text", &["min_chars", "max_chars"]);
-const NOTHING: Shape = ("format without parameters", &[]);
-
 /// Each kind of mapping that the parser knows, for the test that compares them with the schema.
 #[cfg(test)]
-pub(super) const SHAPES: &[Shape] = &[
-    INVENTORY, PROFILE, EXCEPTION, SERVICE, COMPOSE, CLASS, VARIABLE, BOOTSTRAP, ROTATION, TARGET,
-    FORMAT, TOKEN, KEY, PASSWORD, URL, PEM, INTEGER, TEXT,
-];
-
-const ENCODINGS: &[(&str, Encoding)] = &[
-    ("base64", Encoding::Base64),
-    ("base64url", Encoding::Base64Url),
-    ("hex", Encoding::Hex),
-];
-
-/// The most bytes that a token or a key may have: 4 KiB, far below what an environment can hold.
-const MAX_BYTES: usize = 4096;
-/// The most characters that a format may speak of: more fit into no environment (Linux: 128 KiB for one string).
-const MAX_CHARS: usize = 131_071;
+pub(super) fn shapes() -> Vec<Shape> {
+    let shapes = [
+        INVENTORY, PROFILE, EXCEPTION, SERVICE, COMPOSE, CLASS, VARIABLE, BOOTSTRAP, ROTATION,
+        TARGET,
+    ];
+    [&shapes, format::SHAPES].concat()
+}
 
 /// The inventory that `text` declares.
 pub(super) fn inventory(path: &Path, text: &str) -> Result<Inventory, Vec<Problem>> {
@@ -139,8 +110,20 @@ pub(super) fn inventory(path: &Path, text: &str) -> Result<Inventory, Vec<Proble
         text: text.to_owned(),
         env: reader.names(fields.take("env")),
         profiles: section(&mut reader, &mut fields, "profiles", "profile", profile),
-        services: section(&mut reader, &mut fields, "services", "service", service),
-        classes: section(&mut reader, &mut fields, "classes", "class", class),
+        services: section(
+            &mut reader,
+            &mut fields,
+            "services",
+            "service",
+            |reader, at, node| Some(service(reader, at, node)),
+        ),
+        classes: section(
+            &mut reader,
+            &mut fields,
+            "classes",
+            "class",
+            |reader, at, node| Some(class(reader, at, node)),
+        ),
         variables: variables(&mut reader, fields.take("variables")),
         targets: section(&mut reader, &mut fields, "targets", "target", target),
     };
@@ -247,7 +230,7 @@ fn exception<'t>(reader: &mut Reader<'t>, node: Node<'t>) -> Option<Exception> {
     })
 }
 
-fn service<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Option<Service> {
+fn service<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Service {
     let mut fields = reader.fields(at, node, SERVICE);
     let environment = match fields.take("environment") {
         None => [Source::Process, Source::Vault]
@@ -289,7 +272,7 @@ fn service<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Option<Servic
             service: fields.take("service").and_then(|field| reader.text(field)),
         }
     });
-    Some(Service {
+    Service {
         at,
         environment,
         code_defaults: by_name(reader, fields.take("code_defaults")),
@@ -301,7 +284,7 @@ fn service<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Option<Servic
         verify: reader.texts(fields.take("verify")),
         contain: reader.texts(fields.take("contain")),
         secrets_dir: by_name(reader, fields.take("secrets_dir")),
-    })
+    }
 }
 
 /// A mapping of variables' names to texts.
@@ -321,14 +304,14 @@ fn by_name<'t>(reader: &mut Reader<'t>, field: Option<Field<'t>>) -> BTreeMap<Na
         .collect()
 }
 
-fn class<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Option<Class> {
+fn class<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Class {
     let mut fields = reader.fields(at, node, CLASS);
-    Some(Class {
+    Class {
         at,
         boundary: reader.plain_text(fields.take("boundary")),
         contain: reader.texts(fields.take("contain")),
         verify: reader.texts(fields.take("verify")),
-    })
+    }
 }
 
 fn variables<'t>(reader: &mut Reader<'t>, field: Option<Field<'t>>) -> BTreeMap<Name, Variable> {
@@ -358,11 +341,11 @@ fn variable<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Variable {
     let format = match fields.take("format") {
         Some(field) => Spot {
             at: field.node.at,
-            value: format(reader, field).unwrap_or(ANY_TEXT),
+            value: format::format(reader, field).unwrap_or(format::ANY_TEXT),
         },
         None => Spot {
             at,
-            value: ANY_TEXT,
+            value: format::ANY_TEXT,
         },
     };
     let defaults = fields.take("defaults").map_or(BTreeMap::new(), |field| {
@@ -503,246 +486,6 @@ fn derived(reader: &mut Reader, spot: Spot<String>) -> Option<Derive> {
         expression: value,
         names,
     })
-}
-
-const ANY_TEXT: Format = Format::Text {
-    min_chars: 0,
-    max_chars: MAX_CHARS,
-};
-
-/// `format: WORD`, or `format: { WORD: its parameters }`.
-fn format<'t>(reader: &mut Reader<'t>, field: Field<'t>) -> Option<Format> {
-    let at = field.node.at;
-    let all = || FORMAT.1.join(", ");
-    let (word, node) = match field.node.kind {
-        Kind::Scalar { text, .. } if matches!(text.as_ref(), "regex" | "one_of") => {
-            let help = match text.as_ref() {
-                "regex" => "write format: { regex: '[a-z]+' }",
-                _ => "write format: { one_of: [this, that] }",
-            };
-            let message = format!("the format `{text}` without what it allows");
-            reader.wrong("missing-value", at, message, help);
-            return None;
-        }
-        Kind::Scalar { text, .. } => {
-            let nothing = Node {
-                at,
-                kind: Kind::Map(Vec::new()),
-            };
-            (Key { text, at }, nothing)
-        }
-        Kind::Map(mut entries) if entries.len() == 1 => entries.pop()?,
-        _ => {
-            reader.wrong(
-                "wrong-type",
-                at,
-                "a format is one word, with or without parameters",
-                format!("write one of {}", all()),
-            );
-            return None;
-        }
-    };
-    if !FORMAT.1.contains(&word.text.as_ref()) {
-        let help = match super::reader::nearest(&word.text, FORMAT.1.iter().copied()) {
-            Some(near) => format!("write `{near}`"),
-            None => format!("write one of {}", all()),
-        };
-        reader.wrong(
-            "bad-value",
-            word.at,
-            format!("`{}` is no format", word.text),
-            help,
-        );
-        return None;
-    }
-    let at = word.at;
-    match word.text.as_ref() {
-        "token" => token(reader, at, node),
-        "key" => {
-            let mut fields = reader.fields(at, node, KEY);
-            Some(Format::Key {
-                bytes: reader
-                    .number(fields.take("bytes"), 1, MAX_BYTES)
-                    .unwrap_or(32),
-                encoding: reader
-                    .word(fields.take("encoding"), ENCODINGS)
-                    .unwrap_or(Encoding::Base64),
-            })
-        }
-        "password" => password(reader, at, node),
-        "url" => {
-            const PARTS: &[(&str, UrlPart)] = &[
-                ("user", UrlPart::User),
-                ("password", UrlPart::Password),
-                ("host", UrlPart::Host),
-                ("port", UrlPart::Port),
-                ("path", UrlPart::Path),
-            ];
-            let mut fields = reader.fields(at, node, URL);
-            let schemes = reader
-                .texts(fields.take("scheme"))
-                .into_iter()
-                .map(|spot| spot.value)
-                .collect();
-            let parts = match fields.take("has") {
-                None => vec![UrlPart::Host],
-                Some(Field {
-                    key,
-                    node:
-                        Node {
-                            kind: Kind::List(items),
-                            ..
-                        },
-                }) => items
-                    .into_iter()
-                    .filter_map(|node| reader.word(Some(Field { key, node }), PARTS))
-                    .collect(),
-                field => reader.word(field, PARTS).into_iter().collect(),
-            };
-            Some(Format::Url { schemes, parts })
-        }
-        "pem" => {
-            let mut fields = reader.fields(at, node, PEM);
-            Some(Format::Pem {
-                label: reader.plain_text(fields.take("label")),
-            })
-        }
-        "json" => {
-            reader.fields(at, node, NOTHING);
-            Some(Format::Json)
-        }
-        "boolean" => {
-            reader.fields(at, node, NOTHING);
-            Some(Format::Boolean)
-        }
-        "regex" => {
-            let Spot { at, value } = reader.text(Field { key: "regex", node })?;
-            match Regex::new(&format!("^(?:{value})$")) {
-                Ok(regex) => Some(Format::Regex(regex)),
-                Err(_) => {
-                    reader.wrong(
-                        "bad-value",
-                        at,
-                        "a pattern that is no regular expression",
-                        "it may use what Rust's regex-lite takes; quote it in single quotes",
-                    );
-                    None
-                }
-            }
-        }
-        "one_of" => {
-            let words: Vec<String> = reader
-                .texts(Some(Field {
-                    key: "one_of",
-                    node,
-                }))
-                .into_iter()
-                .map(|spot| spot.value)
-                .collect();
-            if words.is_empty() {
-                reader.wrong(
-                    "missing-value",
-                    at,
-                    "`one_of` allows nothing",
-                    "write format: { one_of: [this, that] }",
-                );
-                return None;
-            }
-            Some(Format::OneOf(words))
-        }
-        "integer" => {
-            let mut fields = reader.fields(at, node, INTEGER);
-            let min = reader.integer(fields.take("min")).unwrap_or(i64::MIN);
-            let max = reader.integer(fields.take("max")).unwrap_or(i64::MAX);
-            ordered(reader, at, "min", min, "max", max);
-            Some(Format::Integer { min, max })
-        }
-        _ => {
-            let mut fields = reader.fields(at, node, TEXT);
-            let min_chars = reader
-                .number(fields.take("min_chars"), 0, MAX_CHARS)
-                .unwrap_or(0);
-            let max_chars = reader
-                .number(fields.take("max_chars"), 0, MAX_CHARS)
-                .unwrap_or(MAX_CHARS);
-            ordered(reader, at, "min_chars", min_chars, "max_chars", max_chars);
-            Some(Format::Text {
-                min_chars,
-                max_chars,
-            })
-        }
-    }
-}
-
-fn token<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Option<Format> {
-    let mut fields = reader.fields(at, node, TOKEN);
-    let bytes = reader
-        .number(fields.take("bytes"), 1, MAX_BYTES)
-        .unwrap_or(48);
-    let encoding = reader
-        .word(fields.take("encoding"), ENCODINGS)
-        .unwrap_or(Encoding::Base64Url);
-    let made = match encoding {
-        Encoding::Base64 => bytes.div_ceil(3) * 4,
-        Encoding::Base64Url => (bytes * 4).div_ceil(3),
-        Encoding::Hex => bytes * 2,
-    };
-    let min_chars = reader
-        .number(fields.take("min_chars"), 1, MAX_CHARS)
-        .unwrap_or(made);
-    if min_chars > made {
-        let message =
-            format!("a token of {bytes} bytes has {made} characters, fewer than `min_chars`");
-        reader.wrong("bad-value", at, message, "write more `bytes`");
-    }
-    Some(Format::Token {
-        bytes,
-        encoding,
-        min_chars,
-    })
-}
-
-fn password<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Option<Format> {
-    let mut fields = reader.fields(at, node, PASSWORD);
-    let length = reader
-        .number(fields.take("length"), 1, MAX_BYTES)
-        .unwrap_or(24);
-    let min_chars = reader
-        .number(fields.take("min_chars"), 1, MAX_CHARS)
-        .unwrap_or(12.min(length));
-    ordered(reader, at, "min_chars", min_chars, "length", length);
-    let mut class = |key| reader.boolean(fields.take(key)).unwrap_or(true);
-    let policy = Policy {
-        length,
-        upper: class("upper"),
-        lower: class("lower"),
-        digit: class("digit"),
-        symbol: class("symbol"),
-    };
-    let classes = [policy.upper, policy.lower, policy.digit, policy.symbol]
-        .into_iter()
-        .filter(|on| *on)
-        .count();
-    if classes == 0 || length < classes {
-        reader.wrong(
-            "bad-value",
-            at,
-            "a password that no character may be in, or too short for its classes",
-            "allow more, or write a greater `length`",
-        );
-    }
-    Some(Format::Password { policy, min_chars })
-}
-
-fn ordered<T: Ord>(reader: &mut Reader, at: At, low: &str, min: T, high: &str, max: T) {
-    if min > max {
-        reader.wrong(
-            "bad-value",
-            at,
-            format!("`{low}` is greater than `{high}`"),
-            "swap the two",
-        );
-    }
 }
 
 fn target<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Option<Target> {

@@ -80,11 +80,15 @@ pub fn identities(person: Arc<dyn Person>, only: Option<&Path>) -> Result<Identi
             .iter()
             .map(|path| path.display().to_string())
             .collect();
+        let file = looked.first().map_or("FILE", String::as_str);
         return Err(Problem::new(
             Problem::NO_IDENTITY,
-            format!("no identity to open the vault with: DOTAGE_IDENTITY, DOTAGE_IDENTITY_FILE and DOTAGE_IDENTITY_COMMAND are not set, and none of these is there: {}", looked.join(", ")),
+            format!(
+                "no identity to open the vault with\n  not set: DOTAGE_IDENTITY, DOTAGE_IDENTITY_FILE, DOTAGE_IDENTITY_COMMAND\n  not there: {}",
+                looked.join(", ")
+            ),
         )
-        .help("make one: dotage keygen, then have somebody who can open the vault run: dotage recipients add YOUR-PUBLIC-KEY"));
+        .help(format!("make one: dotage keygen -o {file}, then somebody who can open the vault types: dotage recipients add YOUR-PUBLIC-KEY")));
     }
     Ok(identities)
 }
@@ -101,7 +105,7 @@ fn add_file(identities: &mut Identities, path: &Path, variable: &str) -> Result<
         )
         .help(format!("set {variable} to the path of an identity file"))
     })?);
-    identities.add(&material, &format!("{variable} ({})", path.display()))
+    identities.add(&material, &format!("{variable}={}", path.display()))
 }
 
 /// Whether a text is an identity itself and not a path to one.

@@ -2,6 +2,8 @@
 
 use super::{CLOSE, DIGIT_ZERO, OPEN};
 use crate::dialect::{self, Dialect};
+use crate::secret::Name;
+use std::collections::BTreeSet;
 
 /// What went wrong, at which hole when it is about one.
 pub(super) struct Fault {
@@ -12,15 +14,33 @@ pub(super) struct Fault {
 }
 
 /// The file, and the same file with a harmless word in every hole.
+#[derive(Default)]
 pub(super) struct Filled {
     pub(super) text: Vec<u8>,
     reference: Vec<u8>,
 }
 
 /// A piece of a line: text of the template, or a hole's number.
+#[derive(Clone, Copy)]
 enum Piece<'a> {
     Text(&'a str),
     Hole(usize),
+}
+
+impl<'a> Piece<'a> {
+    fn text(&self) -> Option<&'a str> {
+        match self {
+            Piece::Text(text) => Some(text),
+            Piece::Hole(_) => None,
+        }
+    }
+
+    fn hole(&self) -> Option<usize> {
+        match self {
+            Piece::Text(_) => None,
+            Piece::Hole(hole) => Some(*hole),
+        }
+    }
 }
 
 /// The harmless word that stands for a hole: every dialect reads it bare.
@@ -48,7 +68,7 @@ pub(super) fn fill(dialect: Dialect, skeleton: &str, holes: &[String]) -> Result
         match pieces.as_slice() {
             [] | [Piece::Text(_)] => filled.literal(line),
             _ if matches!(dialect, Dialect::Json | Dialect::Yaml) => {
-                filled.document(dialect, line, &pieces, holes)?
+                filled.document(dialect, line, &pieces, holes)?;
             }
             _ => filled.assignment(dialect, &pieces, holes)?,
         }
@@ -99,7 +119,7 @@ pub(super) fn prove(
         let (value, hole) = restore(value, holes);
         match pairs.next() {
             Some((read_name, read_value)) if *read_name == *name && **read_value == *value => {
-                names.push(name.into_owned())
+                names.push(name.into_owned());
             }
             Some((read_name, _)) if *read_name == *name => return Err(differs(Some(&name), hole)),
             _ => return Err(differs(None, hole)),
@@ -108,12 +128,11 @@ pub(super) fn prove(
     if pairs.next().is_some() {
         return Err(differs(None, None));
     }
-    let mut sorted: Vec<&String> = names.iter().collect();
-    sorted.sort_unstable();
-    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
         return Err(Fault {
             rule: "assigned-twice",
-            message: format!("{} is assigned twice", pair[0]),
+            message: format!("{twice} is assigned twice"),
             help: "remove one of the two lines: consumers differ in which one they take".to_owned(),
             hole: None,
         });
@@ -127,12 +146,24 @@ impl Filled {
         self.reference.extend_from_slice(text.as_bytes());
     }
 
+    /// Pieces put side by side, nothing quoted.
+    fn plainly(pieces: &[Piece], holes: &[String]) -> Result<Filled, Fault> {
+        let mut filled = Filled::default();
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => filled.literal(text),
+                Piece::Hole(hole) => filled.plain(*hole, value(holes, *hole)?),
+            }
+        }
+        Ok(filled)
+    }
+
     fn plain(&mut self, hole: usize, value: &str) {
         self.text.extend_from_slice(value.as_bytes());
         self.reference.extend_from_slice(stand_in(hole).as_bytes());
     }
 
-    /// A line of an environment file that has a hole.
+    /// A line of an environment file that has a hole: `NAME=`, and a value that is quoted as a whole.
     fn assignment(
         &mut self,
         dialect: Dialect,
@@ -144,110 +175,66 @@ impl Filled {
         {
             return self.comment(pieces, holes);
         }
-        let mut name = String::new();
-        let mut name_reference = String::new();
-        let mut rest = Vec::new();
-        let mut pieces = pieces.iter();
-        let mut found = false;
-        for piece in pieces.by_ref() {
-            match piece {
-                Piece::Text(text) => {
-                    if let Some((before, after)) = text.split_once('=') {
-                        name.push_str(before);
-                        name_reference.push_str(before);
-                        rest.push(Piece::Text(after));
-                        found = true;
-                        break;
-                    }
-                    name.push_str(text);
-                    name_reference.push_str(text);
-                }
-                Piece::Hole(hole) => {
-                    name.push_str(value(holes, *hole)?);
-                    name_reference.push_str(&stand_in(*hole));
-                    rest.push(Piece::Hole(*hole));
-                }
-            }
-        }
-        let first_hole = rest.iter().find_map(|piece| {
-            if let Piece::Hole(hole) = piece {
-                Some(*hole)
-            } else {
-                None
-            }
-        });
-        rest.retain(|piece| matches!(piece, Piece::Text(_)));
-        rest.extend(pieces.map(|piece| match piece {
-            Piece::Text(text) => Piece::Text(text),
-            Piece::Hole(hole) => Piece::Hole(*hole),
-        }));
-        let bare_name = name
-            .trim_start()
-            .strip_prefix("export ")
-            .unwrap_or(name.trim_start());
-        if !found || crate::secret::Name::new(bare_name).is_none() {
-            let hole = first_hole.or(rest.iter().find_map(hole_of));
-            return Err(Fault {
-                rule: "misplaced-value",
-                message: "a value on a line that does not begin with NAME=".to_owned(),
-                help:
-                    "write NAME={{ VALUE }} on one line; a value of several lines is quoted for you"
-                        .to_owned(),
-                hole,
-            });
-        }
-        let newline = match rest.last_mut() {
-            Some(Piece::Text(text)) if text.ends_with('\n') => {
-                *text = &text[..text.len() - 1];
-                true
+        let hole = pieces.iter().find_map(Piece::hole);
+        let misplaced = || Fault {
+            rule: "misplaced-value",
+            message: "a value on a line that does not begin with NAME=".to_owned(),
+            help: "write NAME={{ VALUE }} on one line; a value of several lines is quoted for you"
+                .to_owned(),
+            hole,
+        };
+        let (before, mut after) = halves(pieces).ok_or_else(misplaced)?;
+        let newline = match after.last_mut() {
+            Some(Piece::Text(text)) => {
+                let line = *text;
+                *text = line.strip_suffix('\n').unwrap_or(line);
+                *text != line
             }
             _ => false,
         };
-        let bytes = |piece: &Piece| matches!(piece, Piece::Text(text) if !text.bytes().all(|b| dialect::bare(&[b'a', b])));
-        if rest.iter().any(bytes) {
+        let name = Filled::plainly(&before, holes)?;
+        let bare_name = String::from_utf8_lossy(&name.text);
+        let bare_name = bare_name.trim_start();
+        let bare_name = bare_name.strip_prefix("export ").unwrap_or(bare_name);
+        if Name::new(bare_name).is_none() {
+            return Err(misplaced());
+        }
+        let hole = after.iter().find_map(Piece::hole).or(hole);
+        let needs_quotes =
+            |text: &&str| !text.is_empty() && !dialect::bare(format!("a{text}").as_bytes());
+        if after
+            .iter()
+            .filter_map(Piece::text)
+            .any(|text| needs_quotes(&text))
+        {
             return Err(Fault {
                 rule: "mixed-value",
                 message: format!("text beside the value of {bare_name} that needs quoting with it"),
                 help: format!(
-                    "let the expression hold all of it: {bare_name}={{{{ \"text\" ~ VALUE }}}}"
+                    "let the expression hold all of it, without quotes: {bare_name}={{{{ \"text\" ~ VALUE }}}}"
                 ),
-                hole: rest.iter().find_map(hole_of),
+                hole,
             });
         }
-        let hole = rest.iter().find_map(hole_of);
-        let mut value_text = Vec::new();
-        let mut value_reference = Vec::new();
-        for piece in &rest {
-            match piece {
-                Piece::Text(text) => {
-                    value_text.extend_from_slice(text.as_bytes());
-                    value_reference.extend_from_slice(text.as_bytes());
-                }
-                Piece::Hole(hole) => {
-                    value_text.extend_from_slice(value(holes, *hole)?.as_bytes());
-                    value_reference.extend_from_slice(stand_in(*hole).as_bytes());
-                }
+        let value = Filled::plainly(&after, holes)?;
+        for (name, value, out) in [
+            (&name.text, &value.text, &mut self.text),
+            (&name.reference, &value.reference, &mut self.reference),
+        ] {
+            let name = std::str::from_utf8(name).unwrap_or_default();
+            dialect.assign(name, value, out).map_err(|why| Fault {
+                rule: "unwritable",
+                message: format!(
+                    "{} cannot carry the value of {bare_name}: {}",
+                    dialect.name(),
+                    why.why
+                ),
+                help: why.instead.to_owned(),
+                hole,
+            })?;
+            if !newline {
+                out.pop();
             }
-        }
-        let unwritable = |why: &dialect::Unwritable| Fault {
-            rule: "unwritable",
-            message: format!(
-                "{} cannot carry the value of {bare_name}: {}",
-                dialect.name(),
-                why.why
-            ),
-            help: why.instead.to_owned(),
-            hole,
-        };
-        dialect
-            .assign(&name, &value_text, &mut self.text)
-            .map_err(|why| unwritable(&why))?;
-        dialect
-            .assign(&name_reference, &value_reference, &mut self.reference)
-            .map_err(|why| unwritable(&why))?;
-        if !newline {
-            self.text.pop();
-            self.reference.pop();
         }
         Ok(())
     }
@@ -362,11 +349,18 @@ impl Filled {
     }
 }
 
-fn hole_of(piece: &Piece) -> Option<usize> {
-    match piece {
-        Piece::Hole(hole) => Some(*hole),
-        Piece::Text(_) => None,
-    }
+/// What stands before a line's first `=` and what stands after it.
+fn halves<'a>(pieces: &[Piece<'a>]) -> Option<(Vec<Piece<'a>>, Vec<Piece<'a>>)> {
+    let split = pieces.iter().enumerate().find_map(|(at, piece)| {
+        let (before, after) = piece.text()?.split_once('=')?;
+        Some((at, before, after))
+    });
+    let (at, before, after) = split?;
+    let mut first = pieces.get(..at)?.to_vec();
+    first.push(Piece::Text(before));
+    let mut second = vec![Piece::Text(after)];
+    second.extend_from_slice(pieces.get(at + 1..)?);
+    Some((first, second))
 }
 
 fn value(holes: &[String], hole: usize) -> Result<&str, Fault> {
