@@ -405,6 +405,11 @@ fn a_form_that_only_plain_neighbours_forgive_is_not_written() {
         dialect.write(b"x\\", &mut written).unwrap();
         assert!(dialect.holds(&written, b"x\\"), "{dialect:?}");
     }
+    // An empty reference after a last backslash would be escaped by it.
+    let value = b"'\"`x\\";
+    let mut written = Vec::new();
+    Dialect::Vite.write(value, &mut written).unwrap();
+    assert!(Dialect::Vite.holds(&written, value));
     // python-dotenv before 1.2 sees an escaped quote in `\\'`, so a last backslash never stands there.
     let mut written = Vec::new();
     Dialect::Python.write(b"it's x\\", &mut written).unwrap();
