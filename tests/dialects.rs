@@ -155,7 +155,7 @@ fn hostile_files(
 ) -> (Vec<Written>, Vec<&'static str>) {
     let mut files = Vec::new();
     let mut refused = Vec::new();
-    for (what, value) in hostile::table() {
+    for (what, value) in hostile::table().into_iter().chain(hostile::found()) {
         for (before, after) in neighbours {
             let mut file = Written::new(format!("{what} between {before} and {after}"));
             let surrounded = file.assign(dialect, "BEFORE", before.as_bytes());
@@ -589,8 +589,8 @@ mod foreign_text_is_read_as_by {
         compose_1: COMPOSE_1, 500, 363, 74;
         docker: DOCKER, 200, 147, 0;
         systemd: SYSTEMD, 500, 290, 51;
-        dash: DASH, 500, 197, 43;
-        bash: BASH, 500, 197, 43;
+        dash: DASH, 500, 195, 45;
+        bash: BASH, 500, 195, 45;
         dotenv_16: DOTENV_16, 500, 500, 0;
         dotenv_18: DOTENV_18, 500, 500, 0;
         dotenv_expand_12: EXPAND_12, 500, 347, 19;

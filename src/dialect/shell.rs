@@ -148,6 +148,10 @@ fn word<'a>(
             Some(b'~') if place == start || at(text, place - 1) == Some(b':') => {
                 return Err("a tilde that the shell replaces by a home directory");
             }
+            // zshexpn(1), "`=' expansion", which an assignment has after each colon too.
+            Some(b'=') if place == start || at(text, place - 1) == Some(b':') => {
+                return Err("an equals sign that zsh replaces by the path of a command");
+            }
             Some(byte) if plain(byte) || byte == b'~' => {
                 out.push(byte);
                 place += 1;
