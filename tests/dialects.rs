@@ -589,8 +589,8 @@ mod foreign_text_is_read_as_by {
         compose_1: COMPOSE_1, 500, 363, 74;
         docker: DOCKER, 200, 147, 0;
         systemd: SYSTEMD, 500, 290, 51;
-        dash: DASH, 500, 195, 45;
-        bash: BASH, 500, 195, 45;
+        dash: DASH, 500, 192, 48;
+        bash: BASH, 500, 192, 48;
         dotenv_16: DOTENV_16, 500, 500, 0;
         dotenv_18: DOTENV_18, 500, 500, 0;
         dotenv_expand_12: EXPAND_12, 500, 347, 19;
@@ -625,7 +625,7 @@ fn the_table_is_refused_only_where_this_says() {
 }
 
 const REFUSED: &str = "\
-portable: both quotes, all three quotes, a backslash, a backslash last, two backslashes, backslash n, backslash single quote, backslash double quote, backslash dollar, two backslashes last, a variable, a braced variable, a default, a command, two dollars, dollar digit, a dollar last, dollar space, U+2028, U+0085, bytes that are no UTF-8, NUL, vertical tab and form feed, a line feed, a line feed last, a line feed first, another assignment, a comment in a line of its own, a blank line, CR LF, CR, a CR last, a PEM key, JSON in lines, 200 KB on a line
+portable: both quotes, all three quotes, a backslash, a backslash last, two backslashes, backslash n, backslash single quote, backslash double quote, backslash dollar, two backslashes last, a variable, a braced variable, a default, a command, two dollars, dollar digit, a dollar last, dollar space, U+2028, U+0085, bytes that are no UTF-8, NUL, vertical tab and form feed, a line feed, a line feed last, a line feed first, another assignment, a comment in a line of its own, a blank line, CR LF, CR, a CR last, a PEM key, JSON in lines, 200 KB on a line, a dollar sign and a caret
 compose: NUL, 200 KB on a line
 docker: bytes that are no UTF-8, NUL, a line feed, a line feed last, a line feed first, another assignment, a comment in a line of its own, a blank line, CR LF, a CR last, a PEM key, JSON in lines, 70 KB on a line, 200 KB on a line
 systemd: bytes that are no UTF-8, NUL, 200 KB on a line

@@ -95,6 +95,7 @@ fn plain(byte: u8) -> bool {
             | b'$'
             | b'`'
             | b'~'
+            | b'='
             | b'|'
             | b'&'
             | b';'
@@ -152,7 +153,7 @@ fn word<'a>(
             Some(b'=') if place == start || at(text, place - 1) == Some(b':') => {
                 return Err("an equals sign that zsh replaces by the path of a command");
             }
-            Some(byte) if plain(byte) || byte == b'~' => {
+            Some(byte) if plain(byte) || matches!(byte, b'~' | b'=') => {
                 out.push(byte);
                 place += 1;
             }
@@ -213,8 +214,23 @@ fn expanded(
     }
     match at(text, start) {
         Some(b'(') => return Err(COMMAND),
+        // The last four are zsh's: `$^name`, `$=name`, `$~name`, `$+name`.
         Some(
-            b'0'..=b'9' | b'#' | b'?' | b'*' | b'@' | b'!' | b'-' | b'$' | b'\'' | b'"' | b'[',
+            b'0'..=b'9'
+            | b'#'
+            | b'?'
+            | b'*'
+            | b'@'
+            | b'!'
+            | b'-'
+            | b'$'
+            | b'\''
+            | b'"'
+            | b'['
+            | b'^'
+            | b'='
+            | b'~'
+            | b'+',
         ) => {
             return Err(EXPANSION);
         }

@@ -22,6 +22,8 @@ pub(crate) fn found() -> Vec<(&'static str, Vec<u8>)> {
         // zsh replaces `=x` by the path of a command x, after a colon too.
         ("an equals sign first", b"=x".to_vec()),
         ("an equals sign after a colon", b"a:=b".to_vec()),
+        // And `$^name` is an expansion of its own there.
+        ("a dollar sign and a caret", b"$^~$".to_vec()),
     ]
 }
 
