@@ -146,25 +146,38 @@ impl Template {
             recorder: Arc::default(),
         };
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut sources = BTreeMap::new();
-        let mut waiting =
+        let mut sources: BTreeMap<String, String> = BTreeMap::new();
+        let by = |file: &str, names: Vec<String>| {
+            let file = file.to_owned();
+            names.into_iter().map(move |name| (file.clone(), name))
+        };
+        let names =
             included(&source).map_err(|at| template.dynamic_include(&file_name, &source, at))?;
+        let mut waiting: Vec<(String, String)> = by(&file_name, names).collect();
         sources.insert(file_name.clone(), source);
-        while let Some(name) = waiting.pop() {
+        while let Some((file, name)) = waiting.pop() {
             if sources.contains_key(&name) {
                 continue;
             }
+            let at_include = |problem: Problem| {
+                let source = sources.get(&file).map_or("", String::as_str);
+                let at = source.find(&name).unwrap_or(0);
+                Problem {
+                    help: problem.help,
+                    ..template.problem(problem.rule, &problem.message, &file, source, at)
+                }
+            };
             // One that isn't there may be inside `{% raw %}` or marked `ignore missing`: the render says so if it matters.
-            let found = match beside(folder, &name)? {
+            let found = match beside(folder, &name).map_err(at_include)? {
                 Some(source) => source,
                 None => match built_in.iter().find(|(built_in, _)| *built_in == name) {
                     Some((_, source)) => (*source).to_owned(),
                     None => continue,
                 },
             };
-            waiting.extend(
-                included(&found).map_err(|at| template.dynamic_include(&name, &found, at))?,
-            );
+            let names =
+                included(&found).map_err(|at| template.dynamic_include(&name, &found, at))?;
+            waiting.extend(by(&name, names));
             sources.insert(name, found);
         }
         for (name, source) in &sources {
@@ -783,8 +796,17 @@ fn read(path: &Path) -> Result<String, Problem> {
             .at(Place::file(path))
             .help("check the path, and that the file can be read")
     };
-    let file = File::open(path)
-        .map_err(|error| unreadable(format!("cannot read the template: {}", error.kind())))?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Problem::new(
+            "template-missing",
+            "there is no such template, and no built-in one of this name",
+        )
+        .at(Place::file(path))
+        .help(
+            "check the path; it is looked for in the project's folder, then in the working folder",
+        ),
+        kind => unreadable(format!("cannot read the template: {kind}")),
+    })?;
     text(file).map_err(unreadable)
 }
 

@@ -207,12 +207,29 @@ impl Filled {
             .filter_map(Piece::text)
             .any(|text| needs_quotes(&text))
         {
+            let quoted = after
+                .first()
+                .and_then(Piece::text)
+                .is_some_and(|text| text.trim_start().starts_with(['"', '\'']));
+            let (message, help) = if quoted {
+                (
+                    format!("quotes around the value of {bare_name}, which dotage quotes itself"),
+                    format!(
+                        "write {bare_name}={{{{ … }}}} without quotes, and text beside it into the expression: {{{{ \"text\" ~ VALUE }}}}"
+                    ),
+                )
+            } else {
+                (
+                    format!("text beside the value of {bare_name} that needs quoting with it"),
+                    format!(
+                        "let the expression hold all of it: {bare_name}={{{{ \"text\" ~ VALUE }}}}"
+                    ),
+                )
+            };
             return Err(Fault {
                 rule: "mixed-value",
-                message: format!("text beside the value of {bare_name} that needs quoting with it"),
-                help: format!(
-                    "let the expression hold all of it, without quotes: {bare_name}={{{{ \"text\" ~ VALUE }}}}"
-                ),
+                message,
+                help,
                 hole,
             });
         }
