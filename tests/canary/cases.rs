@@ -1,0 +1,705 @@
+//! The invocations: every verb as it is meant, and as many ways as we know to make one fail with a secret in its hands.
+
+use super::scene::{Canaries, Scene, put};
+use dotage::dialect::Dialect;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+
+type Before = Box<dyn Fn(&Scene) + Send + Sync>;
+
+/// How a case is run.
+pub(super) enum How {
+    Plain,
+    /// Under strace with these options.
+    Held(&'static [&'static str]),
+    /// By a shell that has the program as `$0` and the arguments as `$@`.
+    Shell(&'static str),
+    /// At a terminal: what is waited for, and what is typed then.
+    Terminal(Vec<(&'static str, Vec<u8>)>),
+    /// Killed with this after a while.
+    Signal(&'static str),
+}
+
+pub(super) struct Case {
+    pub(super) name: String,
+    pub(super) args: Vec<String>,
+    pub(super) stdin: Vec<u8>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) before: Option<Before>,
+    pub(super) how: How,
+    /// The exit codes it may have.
+    pub(super) codes: Vec<i32>,
+    /// Whether stdout is where the value belongs.
+    pub(super) product: bool,
+    /// The files that hold a secret because the case put it there.
+    pub(super) planted: Vec<String>,
+    /// The mode of what is rendered.
+    pub(super) mode: u32,
+    /// Whether a temporary file may be left, until the next run.
+    pub(super) torn: bool,
+}
+
+pub(super) fn case(name: impl Into<String>, args: &[&str]) -> Case {
+    Case {
+        name: name.into(),
+        args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+        stdin: Vec::new(),
+        env: Vec::new(),
+        before: None,
+        how: How::Plain,
+        codes: vec![0],
+        product: false,
+        planted: Vec::new(),
+        mode: 0o600,
+        torn: false,
+    }
+}
+
+impl Case {
+    fn before(mut self, before: impl Fn(&Scene) + Send + Sync + 'static) -> Self {
+        self.before = Some(Box::new(before));
+        self
+    }
+    fn stdin(mut self, bytes: &[u8]) -> Self {
+        self.stdin = bytes.to_vec();
+        self
+    }
+    fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+    fn codes(mut self, codes: &[i32]) -> Self {
+        self.codes = codes.to_vec();
+        self
+    }
+    fn fails(self) -> Self {
+        self.codes(&[2])
+    }
+    fn product(mut self) -> Self {
+        self.product = true;
+        self
+    }
+    fn planted(mut self, file: &str) -> Self {
+        self.planted.push(file.to_owned());
+        self
+    }
+    fn mode(mut self, mode: u32) -> Self {
+        self.mode = mode;
+        self
+    }
+    fn how(mut self, how: How) -> Self {
+        self.how = how;
+        self
+    }
+    fn torn(mut self) -> Self {
+        self.torn = true;
+        self
+    }
+}
+
+pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
+    let mut cases = Vec::new();
+    well(canaries, &mut cases);
+    identities(canaries, &mut cases);
+    templates(&mut cases);
+    dialects(&mut cases);
+    vaults(canaries, &mut cases);
+    plaintexts(canaries, &mut cases);
+    files(&mut cases);
+    disks(&mut cases);
+    mistakes(canaries, &mut cases);
+    killed(&mut cases);
+    cases
+}
+
+/// Held before it opens what it renames, and before it ends, long enough for every process to be looked at.
+const HOLD: &[&str] = &["-e", "trace=exit_group,fsync", "-e", "inject=exit_group,fsync:delay_enter=120000"];
+
+const HOLD_END: &[&str] = &["-e", "trace=exit_group", "-e", "inject=exit_group:delay_enter=120000"];
+
+/// Every verb with its options, as it is meant.
+fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
+    let fresh = || super::scene::unique(24).into_bytes();
+    let value = canaries.value("ASCII").to_vec();
+    for verbose in ["-v", "--non-interactive"] {
+        cases.extend([
+            case("set", &["set", "ASCII", verbose]).stdin(&value),
+            case("set --verbatim", &["set", "PEM", "--verbatim", "-P", "production", verbose]).stdin(&value),
+            case("set -n", &["set", "ASCII", "-n", verbose]).stdin(&value),
+            case("set bytes", &["set", "BINARY", verbose]).stdin(&[0xfe; 40]),
+            case("get", &["get", "ASCII", verbose]).product(),
+            case("get -P", &["get", "PEM", "-P", "production", verbose]).product(),
+            case("get --reveal", &["get", "ESCAPES", "--reveal", verbose]).product(),
+            case("get derived", &["get", "URL", verbose]).product(),
+            case("get bytes", &["get", "BINARY", verbose]).product(),
+            case("list", &["list", verbose]),
+            case("list --json", &["list", "--json", verbose]),
+            case("list --format markdown", &["list", "--format", "markdown", "-P", "production", verbose]),
+            case("list --no-vault", &["list", "--no-vault", "--service", "api", verbose]),
+            case("unset", &["unset", "ASCII", verbose]),
+            case("unset -n", &["unset", "ASCII", "-n", "-P", "production", verbose]),
+            case("generate", &["generate", "TOKEN", verbose]),
+            case("generate --missing", &["generate", "--missing", verbose]),
+            case("generate --print", &["generate", "TOKEN", "--print", verbose]),
+            case("generate -n", &["generate", "TOKEN", "-n", verbose]),
+            case("recipients list", &["recipients", "list", verbose]),
+            case("recipients list --json", &["recipients", "list", "--json", verbose]),
+            case("render", &["render", verbose]),
+            case("render --all --json", &["render", "--all", "--json", verbose]),
+            case("render --check", &["render", "--check", verbose]).codes(&[1]),
+            case("render -n --diff", &["render", "-n", "--diff", verbose]),
+            case("render --diff", &["render", "--diff", verbose]),
+            case("render --stdout", &["render", "json", "--stdout", verbose]).product(),
+            case("render --mode", &["render", "shell", "--mode", "0640", "--to", "out/wide", verbose]).mode(0o640),
+            case("render --owner", &["render", "shell", "--owner", "1", "--group", "1", verbose]),
+            case("render a template", &["render", "--template", "templates/all.json.j2", "--to", "out/x.json", "--service", "api", verbose]),
+            case("render --dialect", &["render", "shell", "--dialect", "shell", verbose]),
+            case("render twice", &["render", verbose, "--diff", "--json"]).how(How::Shell("\"$0\" \"$@\" && \"$0\" \"$@\"")),
+            case("keygen -o", &["keygen", "-o", "../tmp/key", verbose]),
+            case("keygen", &["keygen", verbose]),
+            case("schema", &["schema", verbose]),
+            case("man", &["man", verbose]),
+            case("completions", &["completions", "bash", verbose]),
+            case("init", &["init", "../tmp/new", "--preset", "freeboard", verbose]),
+            case("init -n", &["init", "../tmp/new", "-n", verbose]),
+            case("demo", &["demo", "../tmp/demo", verbose]),
+            case("edit nothing", &["edit", verbose]).env("EDITOR", "true"),
+        ]);
+    }
+    let given = fresh();
+    let file = given.clone();
+    cases.push(
+        case("set --from-file", &["set", "ASCII", "--from-file", "../given/value"])
+            .before(move |scene| put(&scene.path("given/value"), &file, 0o600)),
+    );
+    let reader = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+    for verb in ["add", "remove"] {
+        for extra in [&["-n"][..], &["-P", "production"], &["-P", "production", "--bundle", "auth"]] {
+            let mut args = vec!["recipients", verb, reader];
+            args.extend(extra);
+            let both = How::Shell("\"$0\" recipients add \"$3\" -P production --bundle auth >&2; \"$0\" recipients add \"$3\" -P production >&2; \"$0\" recipients add \"$3\" >&2; \"$0\" \"$@\"");
+            let case = case(format!("recipients {verb} {extra:?}"), &args).codes(&[0, 2]);
+            cases.push(if verb == "remove" { case.how(both) } else { case });
+        }
+    }
+    // Seen by their neighbours while they run.
+    for args in [
+        &["render"][..],
+        &["render", "json", "--check"],
+        &["set", "ASCII"],
+        &["get", "ASCII"],
+        &["list"],
+        &["unset", "ASCII"],
+        &["generate", "TOKEN"],
+        &["recipients", "add", reader],
+        &["init", "../tmp/new"],
+        &["keygen"],
+        &["demo", "../tmp/demo"],
+        &["schema"],
+    ] {
+        let hold = if args[0] == "demo" || args[0] == "init" { HOLD_END } else { HOLD };
+        let held = case(format!("held: {args:?}"), args).how(How::Held(hold)).stdin(&value).product();
+        cases.push(if args.contains(&"--check") { held.codes(&[1]) } else { held });
+    }
+    // In an editor: one that waits, one that changes, one that breaks the text, one that fails.
+    let editor = |script: &'static str| {
+        move |scene: &Scene| put(&scene.path("given/editor"), format!("#!/bin/sh\n[ -e \"$TMPDIR/done\" ] && exit\n>\"$TMPDIR/done\"\n{script}\n").as_bytes(), 0o755)
+    };
+    cases.extend([
+        case("edit, slowly", &["edit"]).before(editor("sleep 0.4")).env("EDITOR", "editor"),
+        case("edit, changed", &["edit", "auth", "-P", "production"]).before(editor("sleep 0.2; echo 'NEW: \"new\"' >>\"$1\"")).env("EDITOR", "editor"),
+        case("edit, broken", &["edit"]).before(editor("echo 'ASCII: [' >>\"$1\"")).env("EDITOR", "editor").fails(),
+        case("edit, broken otherwise", &["edit"]).before(editor("sed -i 's/\"//' \"$1\"")).env("EDITOR", "editor").fails(),
+        case("edit, twice", &["edit"]).before(editor("cat \"$1\" >\"$1.copy\"; cat \"$1.copy\" >>\"$1\"")).env("EDITOR", "editor").fails(),
+        case("edit, with a comment", &["edit"]).before(editor("sed -i 's/^/# /' \"$1\"")).env("EDITOR", "editor").fails(),
+        case("edit, not UTF-8", &["edit"]).before(editor("printf 'A\\377' >>\"$1\"")).env("EDITOR", "editor").fails(),
+        case("edit, failed", &["edit"]).before(editor("exit 3")).env("EDITOR", "editor").fails(),
+        case("edit, removed", &["edit"]).before(editor("rm \"$1\"")).env("EDITOR", "editor").fails(),
+        case("edit, copies left", &["edit"]).before(editor("cp \"$1\" \"$1~\"; cp \"$1\" \"$TMPDIR/copy\"")).env("EDITOR", "editor"),
+        case("edit, a swap file left", &["edit"]).before(editor("cp \"$1\" \"${1%/*}/.${1##*/}.swp\"")).env("EDITOR", "editor").fails(),
+        case("edit, no such editor", &["edit"]).env("EDITOR", "no-such-editor").fails(),
+        case("edit, identity in the environment", &["edit"])
+            .before(editor("sleep 0.4"))
+            .env("EDITOR", "editor")
+            .env("DOTAGE_IDENTITY", canaries.key.clone()),
+    ]);
+    // At a terminal.
+    let mut line = value.clone();
+    line.push(b'\n');
+    cases.extend([
+        case("get at a terminal", &["get", "ASCII"]).how(How::Terminal(Vec::new())).fails(),
+        case("get --reveal at a terminal", &["get", "ESCAPES", "--reveal"]).how(How::Terminal(Vec::new())).product(),
+        case("set at a terminal", &["set", "ASCII"]).how(How::Terminal(vec![("value of ASCII", line.clone()), ("again", line.clone())])),
+        case("set, typed differently", &["set", "ASCII"]).how(How::Terminal(vec![("value of ASCII", line.clone()), ("again", b"x\n".to_vec())])).fails(),
+    ]);
+}
+
+/// Identities: given in every way, wrong in every way.
+fn identities(canaries: &Canaries, cases: &mut Vec<Case>) {
+    let key = canaries.key.clone();
+    let typo = key.replace("KEY-1", "KEY-1Q");
+    let body = key.trim_start_matches("AGE-SECRET-KEY-1").to_owned();
+    let secret = canaries.text("ASCII").to_owned();
+    let with = |name: &str, variable: &str, value: String| case(format!("{variable} {name}"), &["get", "BASE64"]).env(variable, value);
+    for variable in ["DOTAGE_IDENTITY", "DOTAGE_IDENTITY_FILE", "DOTAGE_IDENTITY_COMMAND"] {
+        for (name, value) in [
+            ("a key with a typo", typo.clone()),
+            ("a key cut off", key[..40].to_owned()),
+            ("a key without its prefix", body.clone()),
+            ("a key in lower case with a typo", typo.to_lowercase()),
+            ("garbage", secret.clone()),
+            ("garbage of several lines", format!("{secret}\n{secret}\n")),
+            ("a PEM that is none", format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{secret}\n-----END OPENSSH PRIVATE KEY-----\n")),
+            ("another PEM", canaries.text("PEM").to_owned()),
+            ("a key in quotes", format!("'{key}'")),
+            ("a key behind a name", format!("IDENTITY={key}")),
+            ("a quote left open", format!("'{key}")),
+        ] {
+            cases.push(with(name, variable, value).codes(&[2, 3]));
+        }
+    }
+    cases.extend([
+        with("a key", "DOTAGE_IDENTITY", key.clone()).product(),
+        with("a file", "DOTAGE_IDENTITY", canaries.identity.clone()).product(),
+        with("a key and a comment", "DOTAGE_IDENTITY", format!("# {secret}\n{key}")).product(),
+        with("a stranger's", "DOTAGE_IDENTITY", canaries.stranger.clone()).codes(&[3]),
+        with("a key, and a path", "DOTAGE_IDENTITY", key.clone()).env("DOTAGE_IDENTITY_FILE", key.clone()).codes(&[2, 3]),
+    ]);
+    for verb in [&["init", "."][..], &["init", "../tmp/new"], &["init", "--help"], &["init", "-n"], &["set", "ASCII"], &["list"], &["render"], &["recipients", "list"], &["completions", "zsh"], &["man"]] {
+        let failing = case(format!("a key in DOTAGE_IDENTITY_FILE: {verb:?}"), verb).env("DOTAGE_IDENTITY_FILE", key.clone()).stdin(b"x");
+        cases.push(failing.codes(&[0, 2, 3]));
+    }
+    // A command's output, and its words, are its own.
+    let script = |name: &'static str, text: String| {
+        move |scene: &Scene| put(&scene.path("given").join(name), format!("#!/bin/sh\n{text}\n").as_bytes(), 0o755)
+    };
+    let command = |name: &str, text: String| {
+        case(format!("a command that {name}"), &["get", "BASE64", "-v"]).before(script("give", text)).env("DOTAGE_IDENTITY_COMMAND", "give")
+    };
+    cases.extend([
+        command("is slow", format!("sleep 0.5; echo {key}")).product(),
+        command("knows DOTAGE_IDENTITY too", format!("sleep 0.5; echo {key}")).env("DOTAGE_IDENTITY", key.clone()).product(),
+        command("fails", format!("echo {key}; exit 1")).fails(),
+        command("is killed", format!("echo {key}; kill -9 $$")).fails(),
+        command("gives garbage", format!("echo {secret}")).codes(&[2, 3]),
+        command("gives a typo", format!("echo {typo}")).codes(&[2, 3]),
+        command("gives bytes", format!("printf '\\377%s' {secret}")).codes(&[2, 3]),
+        command("gives too much", format!("echo {key}; head -c 100000 /dev/zero | tr '\\0' a")).codes(&[2, 3]),
+        command("gives nothing", "true".to_owned()).codes(&[2, 3]),
+        case("a command that is not there", &["get", "ASCII"]).env("DOTAGE_IDENTITY_COMMAND", format!("no-such-command {key}")).codes(&[2, 3]),
+    ]);
+    let home = ".config/dotage/identity.txt";
+    for (name, text) in [
+        ("garbage", secret.clone()),
+        ("a typo", typo.clone()),
+        ("nothing", String::new()),
+        ("a second line of garbage", format!("{key}\n{secret}\n")),
+    ] {
+        let (planted, text) = (home.to_owned(), text.clone());
+        cases.push(
+            case(format!("an identity file with {name}"), &["get", "ASCII", "-v"])
+                .before(move |scene| put(&scene.path("home").join(home), text.as_bytes(), 0o600))
+                .planted(&planted)
+                .codes(&[2, 3]),
+        );
+    }
+    cases.push(
+        case("no identity at all", &["render"])
+            .before(move |scene| fs::remove_file(scene.path("home").join(home)).unwrap())
+            .codes(&[3]),
+    );
+    // A plugin that repeats the identity it was given, and one that only waits.
+    let plugin = |end: &str| {
+        format!(
+            "#!/usr/bin/env python3\nimport sys, time, base64\nlast=''\nwhile True:\n  line=sys.stdin.readline()\n  if not line: sys.exit(1)\n  if line.startswith('-> add-identity'): last=line.split()[2]\n  if line.startswith('-> done'): break\nsys.stdin.readline()\n{end}\nprint('-> done\\n',flush=True)\nsys.stdin.readline()\n"
+        )
+    };
+    let identity = "AGE-PLUGIN-CANARY-1DPSHYETNWDHK7UNS";
+    let says = plugin("time.sleep(0.4)\nprint('-> error identity 0\\n'+base64.b64encode(('cannot use '+last).encode()).decode().rstrip('='),flush=True)\nsys.stdin.readline()\nsys.stdin.readline()");
+    for text in [says, plugin("time.sleep(0.4)"), "#!/bin/sh\nsleep 0.4\nexit 1\n".to_owned()] {
+        cases.push(
+            case("a plugin that is no use", &["get", "ASCII"])
+                .before(move |scene| put(&scene.path("given/age-plugin-canary"), text.as_bytes(), 0o755))
+                .env("DOTAGE_IDENTITY", identity)
+                .codes(&[2, 3]),
+        );
+    }
+}
+
+/// Templates that fail, before and after they have a value.
+fn templates(cases: &mut Vec<Case>) {
+    let bad = [
+        "{{ ASCII",
+        "{% if ASCII %}",
+        "A={{ ASCII.nothing }}",
+        "A={{ ASCII.nothing.more }}",
+        "A={{ ASCII[0:3] + 1 }}",
+        "A={{ ASCII + 1 }}",
+        "A={{ 1 + ASCII }}",
+        "A={{ ASCII | int }}",
+        "A={{ ASCII | float }}",
+        "A={{ ASCII | abs }}",
+        "A={{ ASCII | no_filter }}",
+        "A={{ ASCII | replace(ASCII) }}",
+        "A={{ ASCII | round }}",
+        "A={{ ASCII is no_test }}",
+        "A={{ ASCII() }}",
+        "A={{ ASCII.upper(1, 2) }}",
+        "A={{ [ASCII] }}",
+        "A={{ {'a': ASCII} }}",
+        "A={{ {ASCII: 1}[PEM] }}",
+        "A={{ ASCII == ASCII }}",
+        "A={{ none }}",
+        "A={{ debug() }}",
+        "A={{ range(ASCII) }}",
+        "A={{ dict(ASCII) }}",
+        "A={{ ASCII * 1000000000 }}",
+        "{% for x in range(1000000) %}{% for y in range(100000) %}{{ ASCII }}{% endfor %}{% endfor %}",
+        "{% macro m(a) %}{{ m(a) }}{% endmacro %}A={{ m(ASCII) }}",
+        "{% include ASCII %}",
+        "{% include 'no-such' %}",
+        "{% include '../../etc/passwd' %}",
+        "{% extends ASCII %}",
+        "{% from ASCII import x %}",
+        "{% set A = ASCII %}A={{ B }}",
+        "A={{ ASCIII }}",
+        "A={{ ASCII }}\nA={{ ASCII }}",
+        "{{ ASCII }}={{ ASCII }}",
+        "A=\"{{ ASCII }}\"{{ PEM }}x$(id)",
+        "A={{ PEM | raw }}",
+        "A={{ ESCAPES | raw }}'",
+        "A='{{ YAMLISH | raw }}",
+        "{{ UTF8 | raw }}",
+        "A={{ ASCII | tojson | list }}",
+        "A={{ ASCII | items }}",
+        "A={{ ASCII | sort(attribute='x') | join }}{{ ASCII | map('no') | list }}",
+        "A={{ ASCII | batch(0) }}",
+        "A={{ ASCII | format(1, 2) }}",
+        "A={{ BINARY }}",
+        "A={{ env.HOME }}",
+        "A={{ ASCII if BRACES else }}",
+        "{% raw %}{{ ASCII }}",
+        "A={{ ASCII }}\u{fdd0}",
+        "{% do ASCII %}",
+        "{% call ASCII() %}{% endcall %}",
+        "{% filter nothing %}{{ ASCII }}{% endfilter %}",
+        "{% autoescape ASCII %}{{ ASCII }}{% endautoescape %}",
+        "A={{ ASCII | b64encode | int }}",
+        "A={{ PEM | lines | first | int }}",
+        "A={{ ASCII | urlencode | int }}",
+        "A={{ ASCII | quote | int }}",
+        "A={{ UTF8 | to_json | int }}",
+    ];
+    for text in bad {
+        for end in [&["--stdout"][..], &["--to", "out/x", "--json"]] {
+            let mut args = vec!["render", "-v", "--template", "templates/bad.shell.env.j2"];
+            args.extend(end);
+            // Some of them are right: then the value is where it belongs.
+            cases.push(
+                case(format!("template {text:?}"), &args)
+                    .before(move |scene| scene.put("templates/bad.shell.env.j2", text.as_bytes()))
+                    .codes(&[2, 0])
+                    .product(),
+            );
+            if !text.contains("raw") && !text.contains("ASCII }}") {
+                break;
+            }
+        }
+    }
+}
+
+/// What a consumer can't carry.
+fn dialects(cases: &mut Vec<Case>) {
+    for dialect in Dialect::ALL {
+        for text in ["A={{ PEM }}\n", "A={{ ESCAPES }}\nB={{ YAMLISH }}\n", "A={{ UTF8 }}\nB={{ BINARY }}\n", "A={{ BRACES | raw }}\nB=\"{{ YAMLISH | raw }}\n"] {
+            let args = ["render", "--template", "templates/any.j2", "--dialect", dialect.name(), "--to", "out/x"];
+            cases.push(
+                case(format!("{} {text:?}", dialect.name()), &args)
+                    .before(move |scene| scene.put("templates/any.j2", text.as_bytes()))
+                    .codes(&[2, 0]),
+            );
+        }
+    }
+}
+
+/// Vault files that are no vaults any more.
+fn vaults(canaries: &Canaries, cases: &mut Vec<Case>) {
+    let plain: Vec<u8> = canaries.values.iter().flat_map(|(name, value)| [name.as_bytes(), b": ", value, b"\n"].concat()).collect();
+    let verbs: [&[&str]; 6] = [&["get", "ASCII", "-v"], &["list", "--json"], &["set", "ASCII"], &["render", "shell"], &["unset", "ASCII"], &["edit"]];
+    type Damage = Box<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>;
+    let damages: Vec<(&str, Damage)> = vec![
+        ("truncated", Box::new(|file| file[..file.len() / 2].to_vec())),
+        ("without its last line", Box::new(|file| file[..file.len() - 40].to_vec())),
+        ("of one line", Box::new(|file| file[..40].to_vec())),
+        ("altered", Box::new(|mut file| { let at = file.len() - 100; file[at] ^= 1; file })),
+        ("with another header", Box::new(|mut file| { file[120] ^= 1; file })),
+        ("with conflict marks", Box::new(|file| [b"<<<<<<< HEAD\n", &file[..], b"=======\n", &file, b">>>>>>> other\n"].concat())),
+        ("that is plain text", Box::new({ let plain = plain.clone(); move |_| plain.clone() })),
+        ("that is plain text with conflict marks", Box::new({ let plain = plain.clone(); move |_| [b"<<<<<<< HEAD\n", &plain[..], b"=======\n>>>>>>> other\n"].concat() })),
+        ("that is plain bytes", Box::new({ let plain = plain.clone(); move |_| [b"\0\xff", &plain[..]].concat() })),
+        ("with plain text after it", Box::new({ let plain = plain.clone(); move |file| [&file[..], &plain].concat() })),
+        ("with plain text before it", Box::new({ let plain = plain.clone(); move |file| [&plain[..], &file].concat() })),
+        ("with plain text in its armor", Box::new({ let plain = plain.clone(); move |file| [b"-----BEGIN AGE ENCRYPTED FILE-----\n", &plain[..], &file[35..]].concat() })),
+        ("with plain text in its header", Box::new({ let plain = plain.clone(); move |_| [b"age-encryption.org/v1\n-> ", &plain[..]].concat() })),
+        ("that is empty", Box::new(|_| Vec::new())),
+        ("with a Windows line end", Box::new(|file| String::from_utf8(file).unwrap().replace('\n', "\r\n\r\n").into_bytes())),
+    ];
+    for (index, (name, damage)) in damages.into_iter().enumerate() {
+        let damage = std::sync::Arc::new(damage);
+        for verb in [verbs[index % 6], verbs[(index + 2) % 6]] {
+            let damage = damage.clone();
+            cases.push(
+                case(format!("a vault {name}: {verb:?}"), verb)
+                    .before(move |scene| put(&scene.vault(), &damage(fs::read(scene.vault()).unwrap()), 0o644))
+                    .env("EDITOR", "true")
+                    .stdin(b"x")
+                    .planted("vault/development.age")
+                    .codes(&[2]),
+            );
+        }
+    }
+    let key: age::x25519::Identity = canaries.stranger.lines().last().unwrap().parse().unwrap();
+    let other = age::encrypt_and_armor(&key.to_public(), &plain).unwrap();
+    let passphrase = canaries.text("ASCII").to_owned();
+    let mut weak = age::scrypt::Recipient::new(passphrase.into());
+    weak.set_work_factor(2);
+    let locked = age::encrypt_and_armor(&weak, &plain).unwrap();
+    for (name, file, codes) in [("somebody else's", other, [3]), ("a passphrase's", locked, [2])] {
+        for verb in verbs {
+            let file = file.clone();
+            cases.push(
+                case(format!("{name} vault: {verb:?}"), verb)
+                    .before(move |scene| put(&scene.vault(), file.as_bytes(), 0o644))
+                    .env("EDITOR", "true")
+                    .stdin(b"x")
+                    .codes(&codes),
+            );
+        }
+    }
+}
+
+/// A vault's plaintext that is not what it should be, a canary wherever one can stand.
+fn plaintexts(canaries: &Canaries, cases: &mut Vec<Case>) {
+    let x = canaries.text("ASCII");
+    let pem = canaries.text("PEM");
+    let texts = [
+        format!("ASCII: \"{x}\"\nASCII: \"{x}\"\n"),
+        format!("{x}: {x}\n"),
+        format!("ASCII: {x}: {x}\n"),
+        format!("ASCII: [{x}]\n"),
+        format!("ASCII: {{a: {x}}}\n"),
+        format!("ASCII: &a {x}\nBASE64: *a\n"),
+        format!("ASCII: *{x}\n"),
+        format!("ASCII: !!{x} {x}\n"),
+        format!("ASCII: !{x}\n"),
+        format!("ASCII: \"{x}\n"),
+        format!("ASCII: '{x}\n"),
+        format!("ASCII: \"\\{x}\"\n"),
+        format!("ASCII: \"\\x{x}\"\n"),
+        format!("ASCII: \"{x}\" {x}\n"),
+        format!("ASCII: 0x{}\n", "41".repeat(20)),
+        format!("ASCII: {x} # {x}\n"),
+        format!("- {x}\n- {x}\n"),
+        x.to_owned(),
+        format!("{x}\n{x}: \n"),
+        format!("? {x}\n: {x}\n"),
+        format!("<<: {x}\n"),
+        format!("ASCII: |{x}\n  {x}\n"),
+        format!("ASCII: |\n  {x}"),
+        format!("ASCII: |\n {x}\n   {x}\n{x}\n"),
+        format!("%YAML {x}\n---\nASCII: \"{x}\"\n"),
+        format!("---\nASCII: \"{x}\"\n---\nASCII: \"{x}\"\n"),
+        format!("ASCII: \"{x}\"\n...\n{x}\n"),
+        format!("ASCII: @{x}\n"),
+        format!("ASCII: `{x}`\n"),
+        format!("ASCII:\t{x}\n\t{x}: 1\n"),
+        format!("ASCII: \"{x}\u{0}{x}\"\n"),
+        format!("ASCII: \"{x}\u{7}\"\n"),
+        format!("ASCII:\n{pem}"),
+        pem.to_owned(),
+        format!("{}{x}", "[".repeat(5_000)),
+        format!("ASCII={x}\nBASE64={x}\n"),
+        format!("{{\"ASCII\": \"{x}\", \"BASE64\": {x}}}"),
+        format!("BINARY: \"{x}!\"\nASCII: \"{x}\"\n"),
+        format!("{x} {x}: \"{x}\"\n"),
+        format!("\"{x}\\\"\": 1\n"),
+        format!("ASCII: \"{x}\"\r{x}\r\n"),
+        format!("\u{feff}{x}: [\n"),
+    ];
+    let verbs: [&[&str]; 6] = [&["list", "-v"], &["get", "ASCII"], &["set", "BASE64"], &["render"], &["edit"], &["get", "BINARY"]];
+    let bytes = texts.into_iter().map(String::into_bytes).chain([
+        [b"ASCII: \"\xff", x.as_bytes(), b"\"\n"].concat(),
+        [x.as_bytes(), b"\xff"].concat(),
+    ]);
+    for (index, text) in bytes.enumerate() {
+        let armored = age::encrypt_and_armor(&canaries.public.parse::<age::x25519::Recipient>().unwrap(), &text).unwrap();
+        for verb in [verbs[index % 6], verbs[(index + 1) % 6]] {
+            let armored = armored.clone();
+            cases.push(
+                case(format!("plaintext {index}: {verb:?}"), verb)
+                    .before(move |scene| put(&scene.vault(), armored.as_bytes(), 0o644))
+                    .env("EDITOR", "true")
+                    .stdin(b"x")
+                    .codes(&[0, 2])
+                    .product(),
+            );
+        }
+    }
+}
+
+/// Targets that can't be written, and places that can't be reached.
+fn files(cases: &mut Vec<Case>) {
+    let target = |name: &str, before: fn(&Scene)| {
+        case(format!("target {name}"), &["render", "shell", "-v", "--diff", "--json"]).before(before).fails()
+    };
+    cases.extend([
+        target("a symlink", |scene| symlink("/etc/passwd", scene.path("project/out/shell.env")).unwrap()),
+        target("a dangling symlink", |scene| symlink("nothing", scene.path("project/out/shell.env")).unwrap()),
+        target("with a hard link", |scene| {
+            scene.put("out/shell.env", b"x");
+            fs::hard_link(scene.path("project/out/shell.env"), scene.path("tmp/link")).unwrap();
+        }),
+        target("a folder", |scene| fs::create_dir(scene.path("project/out/shell.env")).unwrap()),
+        target("a FIFO", |scene| {
+            assert!(Command::new("mkfifo").arg(scene.path("project/out/shell.env")).status().unwrap().success());
+        }),
+        target("in a folder that others write", |scene| {
+            fs::set_permissions(scene.path("project/out"), fs::Permissions::from_mode(0o777)).unwrap();
+        }),
+        target("in a file", |scene| {
+            fs::remove_dir(scene.path("project/out")).unwrap();
+            scene.put("out", b"x");
+        }),
+        target("in a symlinked folder", |scene| {
+            fs::remove_dir(scene.path("project/out")).unwrap();
+            symlink(scene.path("tmp"), scene.path("project/out")).unwrap();
+        }),
+    ]);
+    for (to, codes) in [("/dev/full", 2), ("/dev/null", 2), ("/proc/x", 2), ("/sys/x", 2), ("/dev/stdout", 2), ("/proc/self/fd/1", 2), ("out/", 2), ("", 2), (".", 2)] {
+        cases.push(case(format!("render to {to}"), &["render", "shell", "--to", to]).codes(&[codes]));
+    }
+    // A mode that was looser is closed, and what was there is not told.
+    cases.push(
+        case("render over a loose file", &["render", "shell", "--diff"]).before(|scene| {
+            scene.put("out/shell.env", b"export ASCII=old\nGONE=1\nnot a line\n");
+            fs::set_permissions(scene.path("project/out/shell.env"), fs::Permissions::from_mode(0o644)).unwrap();
+        }),
+    );
+    for script in ["exec \"$0\" \"$@\" >&-", "exec \"$0\" \"$@\" 2>&-", "exec \"$0\" \"$@\" <&- >&- 2>&-", "exec \"$0\" \"$@\" >/dev/full", "exec \"$0\" \"$@\" 2>/dev/full", "\"$0\" \"$@\" | true"] {
+        for args in [&["render"][..], &["get", "PEM"], &["list", "--json"], &["render", "shell", "--stdout"]] {
+            cases.push(case(format!("{script}: {args:?}"), args).how(How::Shell(script)).codes(&[0, 2]).product());
+        }
+    }
+    cases.push(case("no working folder", &["render"]).how(How::Shell("mkdir ../tmp/gone && cd ../tmp/gone && rmdir ../gone && exec \"$0\" \"$@\"")).fails());
+    cases.push(case("another folder", &["-C", "../nowhere", "render"]).fails());
+    cases.push(case("no memory to edit in", &["edit"]).env("EDITOR", "true").env("XDG_RUNTIME_DIR", "/nowhere").codes(&[0, 2]));
+}
+
+/// A disk that is full, broken or read-only, as the kernel says it.
+fn disks(cases: &mut Vec<Case>) {
+    let faults: [&[&str]; 12] = [
+        &["-e", "trace=write", "-e", "inject=write:error=ENOSPC"],
+        &["-e", "trace=write", "-e", "inject=write:error=ENOSPC:when=1"],
+        &["-e", "trace=fsync", "-e", "inject=fsync:error=EIO"],
+        &["-e", "trace=renameat,renameat2", "-e", "inject=renameat,renameat2:error=EROFS"],
+        &["-e", "trace=fchmod", "-e", "inject=fchmod:error=EPERM"],
+        &["-e", "trace=openat", "-e", "inject=openat:error=EROFS:when=30+"],
+        &["-e", "trace=openat", "-e", "inject=openat:error=EACCES:when=20+"],
+        &["-e", "trace=flock", "-e", "inject=flock:error=ENOLCK"],
+        &["-e", "trace=read", "-e", "inject=read:error=EIO:when=12+"],
+        &["-e", "trace=getrandom", "-e", "inject=getrandom:error=EIO:when=2+"],
+        &["-e", "trace=mmap,brk", "-e", "inject=mmap,brk:error=ENOMEM:when=60+"],
+        &["-e", "trace=unlinkat,mkdirat", "-e", "inject=unlinkat,mkdirat:error=EROFS"],
+    ];
+    for fault in faults {
+        for args in [&["render"][..], &["set", "ASCII"], &["edit"]] {
+            cases.push(
+                case(format!("{}: {args:?}", fault[3]), args)
+                    .how(How::Held(fault))
+                    .env("EDITOR", "true")
+                    .stdin(b"x")
+                    .codes(&[0, 2, 101, 127, 134])
+                    .torn(),
+            );
+        }
+    }
+}
+
+/// What a person types in the wrong place.
+fn mistakes(canaries: &Canaries, cases: &mut Vec<Case>) {
+    let x = canaries.text("ASCII");
+    let key = canaries.key.as_str();
+    let equals = format!("--value={x}");
+    let pair = format!("ASCII={x}");
+    for args in [
+        &["set", "ASCII", x][..],
+        &["set", "ASCII", "-P", "production", x],
+        &["set", "ASCII", "--value", x],
+        &["set", "ASCII", &equals],
+        &["set", &pair],
+        &["set", "ASCII", "--from-file", "/nowhere"],
+        &["recipients", "add", key],
+        &["recipients", "add", &key.to_lowercase()],
+        &["recipients", "add", x],
+        &["recipients", "remove", key],
+        &["recipients", "remove", x],
+        &["init", "--identity", key],
+        &["keygen", x],
+        &["get", "ASCII", x],
+        &["edit", "ASCII", x],
+        &["generate", "ASCII"],
+        &["generate", "TOKEN", "BINARY"],
+        &["get", "TOKEN"],
+        &["get", "NOTHING"],
+        &["render", "nothing"],
+        &["render", "--stdout"],
+        &["unset", "TOKEN"],
+        &["unset", "NOTHING"],
+        &["nothing"],
+        &[],
+    ] {
+        let shown: Vec<_> = args.iter().take(2).collect();
+        cases.push(case(format!("typed wrongly: {shown:?} of {}", args.len()), args).fails().stdin(x.as_bytes()));
+    }
+    cases.push(case("set bytes that are no text", &["set", "ASCII"]).stdin(&[x.as_bytes(), b"\xff"].concat()).fails());
+    cases.push(case("set with a NUL", &["set", "ASCII"]).stdin(&[x.as_bytes(), b"\0"].concat()).fails());
+    cases.push(case("set too much", &["set", "ASCII"]).stdin(x.repeat(20_000).as_bytes()).fails());
+    cases.push(case("set nothing", &["set", "ASCII"]).fails());
+}
+
+/// Ended from outside.
+fn killed(cases: &mut Vec<Case>) {
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        let code = match signal {
+            "-TERM" => 143,
+            "-INT" => 130,
+            _ => 129,
+        };
+        cases.push(
+            case(format!("{signal} while a command runs"), &["render"])
+                .before(|scene| put(&scene.path("given/slow"), b"#!/bin/sh\nexec sleep 2\n", 0o755))
+                .env("DOTAGE_IDENTITY_COMMAND", "slow")
+                .how(How::Signal(signal))
+                .codes(&[code]),
+        );
+        cases.push(
+            case(format!("{signal} while an editor runs"), &["edit"])
+                .before(|scene| put(&scene.path("given/slow"), b"#!/bin/sh\nexec sleep 2\n", 0o755))
+                .env("EDITOR", "slow")
+                .how(How::Signal(signal))
+                .codes(&[code, 2, 0]),
+        );
+    }
+    let at: [&[&str]; 6] = [
+        &["-e", "trace=fsync", "-e", "inject=fsync:signal=TERM:when=1"],
+        &["-e", "trace=renameat", "-e", "inject=renameat:signal=TERM:when=1"],
+        &["-e", "trace=write", "-e", "inject=write:signal=INT:when=2"],
+        &["-e", "trace=write", "-e", "inject=write:signal=INT:when=4"],
+        &["-e", "trace=fchmod", "-e", "inject=fchmod:signal=TERM:when=1"],
+        &["-e", "trace=openat", "-e", "inject=openat:signal=TERM:when=20"],
+    ];
+    for inject in at {
+        cases.push(case(inject[3], &["render", "--all"]).how(How::Held(inject)).codes(&[0, 130, 143]).torn());
+    }
+}
