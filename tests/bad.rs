@@ -2,6 +2,8 @@
 //!
 //! `DOTAGE_BLESS=1` writes the messages as they are now: to be read by eye before they are committed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fs;

@@ -6,6 +6,8 @@
 //! line `...` for any lines.
 //! `DOTAGE_BLESS=1` writes what happened into a page that says otherwise: to be read by eye before it is committed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
