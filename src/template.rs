@@ -241,7 +241,15 @@ impl Template {
     pub fn render(&self, scope: Scope) -> Result<Rendered, Problem> {
         let scope = Arc::new(Visible(scope));
         let (skeleton, holes) = self.skeleton(&scope, None)?;
-        let filled = layout::fill(self.dialect, &skeleton, &holes).and_then(|filled| {
+        // The names of variables are known first: a loop over all of them has one in every line.
+        let secrets = &scope.0.secrets;
+        let is_secret = |text: &str| {
+            !secrets.contains_key(text)
+                && secrets
+                    .values()
+                    .any(|value| value.expose() == text.as_bytes())
+        };
+        let filled = layout::fill(self.dialect, &skeleton, &holes, &is_secret).and_then(|filled| {
             layout::prove(self.dialect, &filled, &holes).map(|names| (filled, names))
         });
         match filled {

@@ -26,7 +26,7 @@ variables:
 
 /// The values, each with a canary that must not be seen anywhere.
 const VALUES: [(&str, &str); 4] = [
-    ("JWT_SECRET", "canary-1-plain"),
+    ("JWT_SECRET", "canary_1_plain"),
     (
         "MULTILINE",
         "-----BEGIN CANARY-2-----\ncanary-2-middle\n-----END CANARY-2-----\n",

@@ -51,11 +51,16 @@ fn stand_in(hole: usize) -> String {
     format!("Hole{hole:08x}eloH")
 }
 
-/// Fills a skeleton's holes.
+/// Fills a skeleton's holes. A name is repeated in messages and reports, so a hole in one must not be a secret's value.
 ///
 /// # Errors
 /// A value that the dialect can't carry, or a hole where no value can stand.
-pub(super) fn fill(dialect: Dialect, skeleton: &str, holes: &[String]) -> Result<Filled, Fault> {
+pub(super) fn fill(
+    dialect: Dialect,
+    skeleton: &str,
+    holes: &[String],
+    is_secret: &dyn Fn(&str) -> bool,
+) -> Result<Filled, Fault> {
     let mut filled = Filled {
         text: Vec::with_capacity(skeleton.len() * 2),
         reference: Vec::with_capacity(skeleton.len() * 2),
@@ -73,7 +78,7 @@ pub(super) fn fill(dialect: Dialect, skeleton: &str, holes: &[String]) -> Result
             _ if matches!(dialect, Dialect::Json | Dialect::Yaml) => {
                 filled.document(dialect, line, &pieces, holes)?;
             }
-            _ => filled.assignment(dialect, &pieces, holes)?,
+            _ => filled.assignment(dialect, &pieces, holes, is_secret)?,
         }
     }
     match seen.iter().position(|seen| !seen) {
@@ -180,6 +185,7 @@ impl Filled {
         dialect: Dialect,
         pieces: &[Piece],
         holes: &[String],
+        is_secret: &dyn Fn(&str) -> bool,
     ) -> Result<(), Fault> {
         if let Some(Piece::Text(text)) = pieces.first()
             && text.trim_start().starts_with(['#', ';'])
@@ -204,6 +210,17 @@ impl Filled {
             }
             _ => false,
         };
+        let mut in_name = before.iter().filter_map(Piece::hole);
+        if let Some(secret) = in_name.find(|&hole| value(holes, hole).is_ok_and(is_secret)) {
+            return Err(Fault {
+                rule: "misplaced-value",
+                message: "a secret's value where a name is expected".to_owned(),
+                help: "write the name out, or {{ variable.name }} in a loop over `variables`"
+                    .to_owned(),
+                hole: Some(secret),
+                line: None,
+            });
+        }
         let name = Filled::plainly(&before, holes)?;
         let bare_name = String::from_utf8_lossy(&name.text);
         let bare_name = bare_name.trim_start();
