@@ -2,6 +2,8 @@
 //!
 //! `DOTAGE_BLESS=1` writes the messages as they are now: to be read by eye before they are committed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fs;
@@ -24,7 +26,7 @@ variables:
 
 /// The values, each with a canary that must not be seen anywhere.
 const VALUES: [(&str, &str); 4] = [
-    ("JWT_SECRET", "canary-1-plain"),
+    ("JWT_SECRET", "canary_1_plain"),
     (
         "MULTILINE",
         "-----BEGIN CANARY-2-----\ncanary-2-middle\n-----END CANARY-2-----\n",

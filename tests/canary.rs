@@ -44,7 +44,10 @@ fn no_secret_is_printed_by_any_verb_used_well_or_badly() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
-                watch.lock().unwrap().look(Path::new(DOTAGE), &canaries.needles);
+                watch
+                    .lock()
+                    .unwrap()
+                    .look(Path::new(DOTAGE), &canaries.needles);
                 std::thread::sleep(Duration::from_millis(10));
             }
         });
@@ -72,7 +75,10 @@ fn no_secret_is_printed_by_any_verb_used_well_or_badly() {
     let mut faults = faults.into_inner().unwrap();
     faults.extend(watch.leaks.iter().cloned());
     let forced = cases.iter().filter(|case| !case.codes.contains(&0)).count();
-    let held = cases.iter().filter(|case| matches!(case.how, How::Held(_))).count();
+    let held = cases
+        .iter()
+        .filter(|case| matches!(case.how, How::Held(_)))
+        .count();
     println!(
         "{} invocations, {forced} of them with forced errors; {} bytes searched in {} outputs and files",
         cases.len(),
@@ -87,10 +93,19 @@ fn no_secret_is_printed_by_any_verb_used_well_or_badly() {
         watch.held.len(),
         watch.started.len(),
     );
-    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    assert!(
+        faults.is_empty(),
+        "{} faults:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
     assert!(cases.len() >= 150, "only {} invocations", cases.len());
     assert!(forced >= 120, "only {forced} forced errors");
-    assert!(watch.held.len() >= held, "{} of {held} were seen", watch.held.len());
+    assert!(
+        watch.held.len() >= held,
+        "{} of {held} were seen",
+        watch.held.len()
+    );
     assert!(watch.seen.len() >= cases.len() / 3, "{}", watch.seen.len());
     assert!(watch.started.len() >= 5, "{}", watch.started.len());
     assert!(bytes.load(Ordering::Relaxed) > 1_000_000);
@@ -103,7 +118,10 @@ fn invoke(case: &Case, scene: &Scene, canaries: &Canaries) -> (Searched, Vec<Str
     }
     let output = run(case, scene);
     let mut faults = Vec::new();
-    let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap());
+    let code = output
+        .status
+        .code()
+        .unwrap_or_else(|| 128 + output.status.signal().unwrap());
     if !case.codes.contains(&code) {
         faults.push(format!(
             "{}: exit code {code}: {}",
@@ -115,7 +133,10 @@ fn invoke(case: &Case, scene: &Scene, canaries: &Canaries) -> (Searched, Vec<Str
     if case.torn {
         let again = run(&cases::case("again", &["render"]), scene);
         assert!(again.status.success(), "{}: {again:?}", case.name);
-        let left = scene.files().into_iter().find(|(name, ..)| name.contains(".dotage-"));
+        let left = scene
+            .files()
+            .into_iter()
+            .find(|(name, ..)| name.contains(".dotage-"));
         if let Some((name, ..)) = left {
             faults.push(format!("{}: {name} outlives the next run", case.name));
         }
@@ -159,9 +180,13 @@ fn search(
         if case.planted.iter().any(|planted| name.ends_with(planted)) {
             continue;
         }
-        let target = name.starts_with("project/out/") || name.ends_with(".config/dotage/identity.txt");
+        let target =
+            name.starts_with("project/out/") || name.ends_with(".config/dotage/identity.txt");
         if canaries.needles.find(&bytes).is_some() && !(target && mode == case.mode) {
-            faults.push(format!("{}: a canary is in {name}, mode {mode:o}", case.name));
+            faults.push(format!(
+                "{}: a canary is in {name}, mode {mode:o}",
+                case.name
+            ));
         }
     }
     searched
@@ -173,7 +198,10 @@ fn run(case: &Case, scene: &Scene) -> Output {
         How::Plain | How::Terminal(_) | How::Signal(_) => Command::new(DOTAGE),
         How::Held(options) => {
             let mut command = Command::new("strace");
-            command.args(["-f", "-qq", "-o", "/dev/null"]).args(*options).arg(DOTAGE);
+            command
+                .args(["-f", "-qq", "-o", "/dev/null"])
+                .args(*options)
+                .arg(DOTAGE);
             command
         }
         How::Shell(script) => {
@@ -189,7 +217,11 @@ fn run(case: &Case, scene: &Scene) -> Output {
     } else {
         command.args(&case.args);
     }
-    let path = format!("{}:{}", scene.path("given").display(), std::env::var("PATH").unwrap());
+    let path = format!(
+        "{}:{}",
+        scene.path("given").display(),
+        std::env::var("PATH").unwrap()
+    );
     command
         .env_clear()
         .env("PATH", path)
@@ -199,12 +231,19 @@ fn run(case: &Case, scene: &Scene) -> Output {
         .env("RUST_BACKTRACE", "full")
         .env("RUST_LOG", "trace")
         .env("GIVEN", scene.path("given"))
-        .envs(case.env.iter().map(|(name, value)| (name, value.replace("$GIVEN", scene.path("given").to_str().unwrap()))))
+        .envs(case.env.iter().map(|(name, value)| {
+            (
+                name,
+                value.replace("$GIVEN", scene.path("given").to_str().unwrap()),
+            )
+        }))
         .current_dir(scene.path("project"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command.spawn().expect("strace and script: run tests/install");
+    let mut child = command
+        .spawn()
+        .expect("strace and script: run tests/install");
     let mut stdin = child.stdin.take().unwrap();
     match &case.how {
         How::Terminal(talk) => {
@@ -237,7 +276,13 @@ fn run(case: &Case, scene: &Scene) -> Output {
             drop(stdin);
             std::thread::sleep(Duration::from_millis(700));
             let id = child.id().to_string();
-            assert!(Command::new("kill").args([signal, id.as_str()]).status().unwrap().success());
+            assert!(
+                Command::new("kill")
+                    .args([signal, id.as_str()])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
             child.wait_with_output().unwrap()
         }
         _ => {

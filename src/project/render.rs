@@ -288,9 +288,9 @@ impl Project {
             }
             file::create_folder(folder, 0o755)?;
         }
-        let helped = |problem: Problem| match problem.help {
-            None => problem.help("remove what is there, or name another path: --to PATH"),
-            Some(_) => problem,
+        let helped = |problem: Problem| match problem.rule {
+            "not-a-file" => problem.help("remove what is there, or name another path: --to PATH"),
+            _ => problem,
         };
         if let [(None, text)] = made.files.as_slice() {
             return if really {
