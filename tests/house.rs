@@ -19,7 +19,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("minijinja", &["template"]),
     ("serde_yaml", &["yaml", "dialect"]),
     ("rand", &["generate"]),
-    ("base64", &["generate", "dialect", "template", "vault", "project"]),
+    (
+        "base64",
+        &["generate", "dialect", "template", "vault", "project"],
+    ),
     (
         "zeroize",
         &[
@@ -46,7 +49,8 @@ fn sources() -> Vec<Source> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
+            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs")
+            {
                 let inside = path.strip_prefix(&root).unwrap();
                 let first = inside
                     .components()

@@ -50,10 +50,18 @@ pub(super) struct Canaries {
 /// Letters and digits that nobody can foresee.
 pub(super) fn unique(length: usize) -> String {
     let mut random = vec![0; length];
-    fs::File::open("/dev/urandom").unwrap().read_exact(&mut random).unwrap();
+    fs::File::open("/dev/urandom")
+        .unwrap()
+        .read_exact(&mut random)
+        .unwrap();
     random
         .iter()
-        .map(|byte| char::from(b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789"[usize::from(byte % 59)]))
+        .map(|byte| {
+            char::from(
+                b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789"
+                    [usize::from(byte % 59)],
+            )
+        })
         .collect()
 }
 
@@ -61,16 +69,36 @@ impl Canaries {
     pub(super) fn new() -> Self {
         let u = || unique(24);
         let mut random = [0; 40];
-        fs::File::open("/dev/urandom").unwrap().read_exact(&mut random).unwrap();
+        fs::File::open("/dev/urandom")
+            .unwrap()
+            .read_exact(&mut random)
+            .unwrap();
         random[0] = 0xff;
         let values: Vec<(&str, Vec<u8>)> = vec![
             ("ASCII", format!("pw-{}", u()).into_bytes()),
             ("BASE64", format!("{}+/{}==", u(), u()).into_bytes()),
-            ("PEM", format!("-----BEGIN CANARY-----\n{}\n{}\n-----END CANARY-----\n", unique(64), unique(64)).into_bytes()),
-            ("ESCAPES", format!("\x1b]52;c;{}\x07\x1b[2J{}", u(), u()).into_bytes()),
+            (
+                "PEM",
+                format!(
+                    "-----BEGIN CANARY-----\n{}\n{}\n-----END CANARY-----\n",
+                    unique(64),
+                    unique(64)
+                )
+                .into_bytes(),
+            ),
+            (
+                "ESCAPES",
+                format!("\x1b]52;c;{}\x07\x1b[2J{}", u(), u()).into_bytes(),
+            ),
             ("UTF8", format!("пароль🔑{}ß{}", u(), u()).into_bytes()),
-            ("BRACES", format!("{{{{ {} }}}}{{% raw %}}{}{{#", u(), u()).into_bytes()),
-            ("YAMLISH", format!("{{a: [&x {}, *y, !!str {}]}} # \"{}'", u(), u(), u()).into_bytes()),
+            (
+                "BRACES",
+                format!("{{{{ {} }}}}{{% raw %}}{}{{#", u(), u()).into_bytes(),
+            ),
+            (
+                "YAMLISH",
+                format!("{{a: [&x {}, *y, !!str {}]}} # \"{}'", u(), u(), u()).into_bytes(),
+            ),
             ("BINARY", random.to_vec()),
         ];
         let (identity, public) = dotage::vault::keygen(std::time::SystemTime::now());
@@ -79,6 +107,11 @@ impl Canaries {
         let (stranger, _) = dotage::vault::keygen(std::time::SystemTime::now());
         let mut needles = Needles::new();
         for (name, value) in &values {
+            // Of the PEM what is between its first and last line: an age file's armor ends in much the same words.
+            let value = match *name {
+                "PEM" => value.split_at(23).1.split_at(129).0,
+                _ => value,
+            };
             needles.add(name, value);
         }
         let body = key.strip_prefix("AGE-SECRET-KEY-1").unwrap();
@@ -132,19 +165,38 @@ impl Scene {
             folder: tempfile::tempdir().unwrap(),
             memory: tempfile::tempdir_in("/dev/shm").unwrap(),
         };
-        for folder in ["home/.config/dotage", "project/vault/production", "project/templates", "project/out", "tmp", "given"] {
+        for folder in [
+            "home/.config/dotage",
+            "project/vault/production",
+            "project/templates",
+            "project/out",
+            "tmp",
+            "given",
+        ] {
             fs::create_dir_all(scene.path(folder)).unwrap();
         }
-        put(&scene.path("home/.config/dotage/identity.txt"), canaries.identity.as_bytes(), 0o600);
+        put(
+            &scene.path("home/.config/dotage/identity.txt"),
+            canaries.identity.as_bytes(),
+            0o600,
+        );
         let project = scene.path("project");
         let place = |name: &str, text: &str| put(&project.join(name), text.as_bytes(), 0o644);
         place("dotage.yaml", INVENTORY);
         place("templates/some.shell.env.j2", SHELL);
         place("templates/all.json.j2", JSON);
         let mut identities = Identities::none(Arc::new(Nobody));
-        identities.add(canaries.identity.as_bytes(), "test").unwrap();
-        for (vault, home) in [("vault/development.age", "vault"), ("vault/production", "vault/production")] {
-            place(&format!("{home}/.age-recipients"), &format!("{}\n", canaries.public));
+        identities
+            .add(canaries.identity.as_bytes(), "test")
+            .unwrap();
+        for (vault, home) in [
+            ("vault/development.age", "vault"),
+            ("vault/production", "vault/production"),
+        ] {
+            place(
+                &format!("{home}/.age-recipients"),
+                &format!("{}\n", canaries.public),
+            );
             Vault::at(&project.join(vault))
                 .change(&identities, |contents| {
                     for (name, value) in &canaries.values {
@@ -155,11 +207,15 @@ impl Scene {
                         };
                         let value = if *name == "BINARY" {
                             use base64::Engine as _;
-                            base64::engine::general_purpose::STANDARD.encode(value).into_bytes()
+                            base64::engine::general_purpose::STANDARD
+                                .encode(value)
+                                .into_bytes()
                         } else {
                             value.clone()
                         };
-                        contents.bundle(bundle)?.insert(Name::new(name).unwrap(), Secret::new(value));
+                        contents
+                            .bundle(bundle)?
+                            .insert(Name::new(name).unwrap(), Secret::new(value));
                     }
                     Ok(())
                 })
@@ -197,22 +253,22 @@ impl Scene {
         self.path("project/vault/development.age")
     }
 
-    /// Makes the vault's plaintext this, whatever it is.
-    pub(super) fn plaintext(&self, canaries: &Canaries, text: &[u8]) {
-        let reader: age::x25519::Recipient = canaries.public.parse().unwrap();
-        let armored = age::encrypt_and_armor(&reader, text).unwrap();
-        put(&self.vault(), armored.as_bytes(), 0o644);
-    }
-
     /// Every file where something may have been left: what it is called, its mode, its bytes.
     pub(super) fn files(&self) -> Vec<(String, u32, Vec<u8>)> {
         let mut files = Vec::new();
         for folder in ["home", "project", "tmp"] {
             walk(&self.path(folder), folder, &mut files);
         }
-        walk(Path::new("/dev/shm"), "/dev/shm", &mut files);
+        walk(self.memory(), "memory", &mut files);
         files
     }
+}
+
+/// What is in the memory that all share, where other scenes' editors may be at work.
+pub(super) fn shared() -> Vec<(String, u32, Vec<u8>)> {
+    let mut files = Vec::new();
+    walk(Path::new("/dev/shm"), "/dev/shm", &mut files);
+    files
 }
 
 fn walk(folder: &Path, name: &str, files: &mut Vec<(String, u32, Vec<u8>)>) {
@@ -222,7 +278,11 @@ fn walk(folder: &Path, name: &str, files: &mut Vec<(String, u32, Vec<u8>)>) {
     };
     for entry in entries.flatten() {
         let name = format!("{name}/{}", entry.file_name().to_string_lossy());
-        files.push((format!("{name} (its name)"), 0o600, name.clone().into_bytes()));
+        files.push((
+            format!("{name} (its name)"),
+            0o600,
+            name.clone().into_bytes(),
+        ));
         let Ok(data) = entry.path().symlink_metadata() else {
             continue;
         };
@@ -241,7 +301,11 @@ fn walk(folder: &Path, name: &str, files: &mut Vec<(String, u32, Vec<u8>)>) {
 
 pub(super) fn put(path: &Path, bytes: &[u8], mode: u32) {
     let _ = fs::remove_file(path);
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path).unwrap();
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .unwrap();
     std::io::Write::write_all(&mut file, bytes).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }

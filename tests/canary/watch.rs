@@ -62,7 +62,8 @@ impl Watch {
         self.bytes += bytes.len();
         if let Some((_, what)) = needles.find(&bytes) {
             let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or(PathBuf::from("?"));
-            self.leaks.insert(format!("{what} is in the {file} of {}", program.display()));
+            self.leaks
+                .insert(format!("{what} is in the {file} of {}", program.display()));
         }
     }
 }
@@ -70,5 +71,10 @@ impl Watch {
 /// The parent of a process: proc_pid_stat(5), the second field after the name in parentheses.
 fn parent(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    stat.rsplit_once(')')?
+        .1
+        .split_whitespace()
+        .nth(1)?
+        .parse()
+        .ok()
 }
