@@ -47,7 +47,7 @@ fn no_secret_is_printed_by_any_verb_used_well_or_badly() {
                 watch
                     .lock()
                     .unwrap()
-                    .look(Path::new(DOTAGE), &canaries.needles);
+                    .look(Path::new(DOTAGE), &canaries.watched);
                 std::thread::sleep(Duration::from_millis(10));
             }
         });
@@ -472,7 +472,7 @@ fn the_search_finds_a_canary_in_every_form_and_place() {
             "{:?}",
             watch.leaks
         );
-        watch.look(Path::new(DOTAGE), &canaries.needles);
+        watch.look(Path::new(DOTAGE), &canaries.watched);
     }
     for child in [&mut sleeping, &mut dotage] {
         child.kill().unwrap();

@@ -1066,8 +1066,8 @@ fn disks(cases: &mut Vec<Case>) {
 
 /// What a person types in the wrong place.
 fn mistakes(canaries: &Canaries, cases: &mut Vec<Case>) {
-    let x = canaries.text("ASCII");
-    let key = canaries.key.as_str();
+    let x = canaries.typed.as_str();
+    let key = canaries.typed_key.as_str();
     let equals = format!("--value={x}");
     let pair = format!("ASCII={x}");
     for args in [
