@@ -38,8 +38,17 @@ pub fn output(command_line: &str, what_for: &str) -> Result<Zeroizing<Vec<u8>>, 
         .stdin(Stdio::inherit())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
+        .env_remove("DOTAGE_IDENTITY")
         .spawn()
-        .map_err(|error| not_started(what_for, &program, &error))?;
+        .map_err(|error| match error.kind() {
+            // A word that is no program may be a key, put into the wrong variable: it is not repeated.
+            std::io::ErrorKind::NotFound => Problem::new(
+                "command",
+                format!("{what_for} names a command that is not there"),
+            )
+            .help(format!("set {what_for} to a command on the PATH")),
+            _ => not_started(what_for, &program, &error),
+        })?;
     let mut printed = Zeroizing::new(Vec::with_capacity(OUTPUT_LIMIT + 1));
     let read = match child.stdout.take() {
         // One buffer from the start: one that grows leaves copies.

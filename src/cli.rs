@@ -25,6 +25,7 @@ use crate::child;
 use crate::problem::{Place, Printable, Problem};
 use crate::project;
 use crate::vault::{Identities, Vault};
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 use std::collections::BTreeMap;
 use std::env::consts::{ARCH, OS};
@@ -152,7 +153,7 @@ pub fn main() -> ExitCode {
             "dotage: internal error{place}\nhelp: report this line; it holds no secret"
         ));
     }));
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| unrepeated(error).exit());
     let shell = cli.shell;
     if let Some(directory) = &shell.directory
         && let Err(error) = std::env::set_current_dir(directory)
@@ -200,6 +201,21 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What is wrong with the command line. A word too many may be a value that was meant for stdin, so it isn't repeated:
+/// stderr is often a log.
+fn unrepeated(mut error: clap::Error) -> clap::Error {
+    let option = |context: &ContextValue| matches!(context, ContextValue::String(word) if word.starts_with('-'));
+    if error.kind() == clap::error::ErrorKind::UnknownArgument
+        && !error.get(ContextKind::InvalidArg).is_some_and(option)
+    {
+        error.insert(
+            ContextKind::InvalidArg,
+            ContextValue::String("…".to_owned()),
+        );
+    }
+    error
+}
+
 /// Writes to stdout what the verb made.
 fn print(bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
@@ -219,7 +235,9 @@ fn print(bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
 
 /// A line of talk on stderr. That nobody hears it is no error.
 fn say(line: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{}", Printable(&line.to_string()));
+    // In one write: stderr has no buffer, and each process's lines stay whole where several share it.
+    let line = format!("{}\n", Printable(&line.to_string()));
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 impl Shell {

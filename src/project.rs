@@ -11,7 +11,7 @@
 mod identity;
 mod render;
 
-pub use identity::{default_file, identities};
+pub use identity::{default_file, identities, is_material};
 pub use render::{Made, Recipe};
 
 use crate::file;
@@ -122,6 +122,17 @@ impl Project {
     /// # Errors
     /// When it isn't declared: the nearest names, and what to write.
     pub fn variable(&self, name: &str) -> Result<(&Name, &Variable), Problem> {
+        if !name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+        {
+            // `set NAME=value` is a mistake that a log must not remember.
+            return Err(
+                Problem::new("not-a-name", "that is not a variable's name").help(
+                    "a name is letters, digits and _, and does not begin with a digit; a value goes to stdin",
+                ),
+            );
+        }
         self.inventory.variables.get_key_value(name).ok_or_else(|| {
             let problem = Problem::new("undeclared", format!("{name} is not declared")).at(Place::file(&self.inventory.path));
             match self.nearest(name) {

@@ -351,10 +351,13 @@ impl Folder {
                 continue;
             }
             // Another run may have swept it before it was locked; from here on none does.
-            if let Ok(lock) = file::lock(&path)
-                && path.is_dir()
-            {
-                return Ok(Folder { path, _lock: lock });
+            match file::lock(&path) {
+                Ok(lock) if path.is_dir() => return Ok(Folder { path, _lock: lock }),
+                Err(problem) if path.is_dir() => {
+                    file::wipe(&path);
+                    return Err(problem);
+                }
+                _ => {}
             }
         }
         Err(Problem::new("no-memory-folder", "has no free name").at(Place::file(base)))

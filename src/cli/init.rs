@@ -90,6 +90,15 @@ pub(super) fn begin(
     identity: &Path,
     person: &Arc<dyn Person>,
 ) -> Result<(), Failure> {
+    if project::is_material(&identity.to_string_lossy()) {
+        // A file of that name would be made, and its name told.
+        return Err(Problem::new(
+            "identity-no-path",
+            "an identity itself was given where the path of its file belongs",
+        )
+        .help("name a file, in --identity or DOTAGE_IDENTITY_FILE; an identity itself goes into DOTAGE_IDENTITY")
+        .into());
+    }
     file::create_folder(dir, 0o755)?;
     let inside = dir
         .canonicalize()

@@ -113,7 +113,8 @@ fn add_file(identities: &mut Identities, path: &Path, variable: &str) -> Result<
 }
 
 /// Whether a text is an identity itself and not a path to one.
-fn is_material(text: &str) -> bool {
+#[must_use]
+pub fn is_material(text: &str) -> bool {
     let text = text.trim_start();
     let upper = text
         .get(..4)

@@ -191,7 +191,9 @@ pub(super) fn open(
             .at(Place::file(path))
             .help(help)
     };
-    match identities.open(&header, |identity| decrypt(&binary, PLAINTEXT, identity)) {
+    let outcome = identities.open(&header, |identity| decrypt(&binary, PLAINTEXT, identity));
+    wipe_stack();
+    match outcome {
         Outcome::Opened(plaintext, by) => Ok((plaintext, by)),
         Outcome::Damaged(error) => Err(damaged(path, file, &error)),
         Outcome::Closed(tried) if tried.is_empty() => Err(problem(
@@ -264,7 +266,17 @@ pub(super) fn seal(
         stream.write_all(plaintext)?;
         stream.finish()?.finish()
     };
-    write().map_err(|error| failed(&error.into()))
+    let sealed = write().map_err(|error| failed(&error.into()));
+    wipe_stack();
+    sealed
+}
+
+/// Overwrites what the calls that have just returned left on the stack: the cipher works on copies of its blocks there,
+/// which no allocator wipes.
+#[inline(never)]
+fn wipe_stack() {
+    let mut deep = [0u8; 64 * 1024];
+    std::hint::black_box(&mut deep);
 }
 
 /// What a file is that doesn't begin like an age file.

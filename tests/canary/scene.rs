@@ -45,6 +45,11 @@ pub(super) struct Canaries {
     /// Another identity, which opens nothing.
     pub(super) stranger: String,
     pub(super) needles: Needles,
+    /// What is typed on a command line by mistake, where a neighbour sees it whatever we do.
+    pub(super) typed: String,
+    pub(super) typed_key: String,
+    /// What no command line and no environment may show.
+    pub(super) watched: Needles,
 }
 
 /// Letters and digits that nobody can foresee.
@@ -105,14 +110,40 @@ impl Canaries {
         let identity = String::from_utf8(identity.expose().to_vec()).unwrap();
         let key = identity.lines().last().unwrap().to_owned();
         let (stranger, _) = dotage::vault::keygen(std::time::SystemTime::now());
-        let mut needles = Needles::new();
-        for (name, value) in &values {
-            needles.add(name, value);
-        }
-        let body = key.strip_prefix("AGE-SECRET-KEY-1").unwrap();
-        needles.add("the identity", body.as_bytes());
-        needles.add("the identity, lower case", body.to_lowercase().as_bytes());
-        needles.add("the identity's bytes", &bech32(body));
+        let (typed, (other, _)) = (
+            unique(30),
+            dotage::vault::keygen(std::time::SystemTime::now()),
+        );
+        let typed_key = String::from_utf8(other.expose().to_vec())
+            .unwrap()
+            .lines()
+            .last()
+            .unwrap()
+            .to_owned();
+        let [needles, watched] = [true, false].map(|whole| {
+            let mut needles = Needles::new();
+            if whole {
+                needles.add("what was typed", typed.as_bytes());
+                needles.add("the key that was typed", typed_key[16..].as_bytes());
+                needles.add(
+                    "the key that was typed, lower case",
+                    typed_key[16..].to_lowercase().as_bytes(),
+                );
+            }
+            for (name, value) in &values {
+                // Of the PEM what is between its first and last line: an age file's armor ends in much the same words.
+                let value = match *name {
+                    "PEM" => value.split_at(23).1.split_at(129).0,
+                    _ => value,
+                };
+                needles.add(name, value);
+            }
+            let body = key.strip_prefix("AGE-SECRET-KEY-1").unwrap();
+            needles.add("the identity", body.as_bytes());
+            needles.add("the identity, lower case", body.to_lowercase().as_bytes());
+            needles.add("the identity's bytes", &bech32(body));
+            needles
+        });
         Canaries {
             values,
             identity,
@@ -120,6 +151,9 @@ impl Canaries {
             public,
             stranger: String::from_utf8(stranger.expose().to_vec()).unwrap(),
             needles,
+            typed,
+            typed_key,
+            watched,
         }
     }
 
@@ -248,22 +282,22 @@ impl Scene {
         self.path("project/vault/development.age")
     }
 
-    /// Makes the vault's plaintext this, whatever it is.
-    pub(super) fn plaintext(&self, canaries: &Canaries, text: &[u8]) {
-        let reader: age::x25519::Recipient = canaries.public.parse().unwrap();
-        let armored = age::encrypt_and_armor(&reader, text).unwrap();
-        put(&self.vault(), armored.as_bytes(), 0o644);
-    }
-
     /// Every file where something may have been left: what it is called, its mode, its bytes.
     pub(super) fn files(&self) -> Vec<(String, u32, Vec<u8>)> {
         let mut files = Vec::new();
         for folder in ["home", "project", "tmp"] {
             walk(&self.path(folder), folder, &mut files);
         }
-        walk(Path::new("/dev/shm"), "/dev/shm", &mut files);
+        walk(self.memory(), "memory", &mut files);
         files
     }
+}
+
+/// What is in the memory that all share, where other scenes' editors may be at work.
+pub(super) fn shared() -> Vec<(String, u32, Vec<u8>)> {
+    let mut files = Vec::new();
+    walk(Path::new("/dev/shm"), "/dev/shm", &mut files);
+    files
 }
 
 fn walk(folder: &Path, name: &str, files: &mut Vec<(String, u32, Vec<u8>)>) {
