@@ -17,7 +17,7 @@ pub use render::{Made, Recipe};
 use crate::file;
 use crate::inventory::{Inventory, Profile, Target, Variable};
 use crate::problem::{Place, Problem};
-use crate::secret::{Name, Secret, Secrets};
+use crate::secret::{self, Name, Secret, Secrets};
 use crate::template;
 use crate::vault::{Identities, Opened, Vault};
 use base64::Engine as _;
@@ -256,6 +256,7 @@ impl Project {
             self.derive(name, &mut secrets)?;
         }
         secrets.retain(|name, _| wanted.contains(name));
+        secret::wipe_stack();
         Ok(Values {
             secrets,
             defaulted,
