@@ -158,10 +158,15 @@ pub fn main() -> ExitCode {
     if let Some(directory) = &shell.directory
         && let Err(error) = std::env::set_current_dir(directory)
     {
-        say(
-            Problem::new("directory", format!("cannot work there: {}", error.kind()))
-                .at(Place::file(directory)),
-        );
+        say(Problem::new(
+            "directory",
+            match error.kind() {
+                ErrorKind::NotFound => "there is no such folder".to_owned(),
+                kind => format!("cannot work there: {kind}"),
+            },
+        )
+        .at(Place::file(directory))
+        .help("name the folder of a project, or one in it: dotage -C DIR …"));
         return ExitCode::from(2);
     }
     let result = match cli.verb {

@@ -157,10 +157,12 @@ fn owned(entries: Entries<'_>) -> Entries<'static> {
 }
 
 /// Whether every consumer reads these bytes as they stand, without quotes: the empty value, or
-/// `[A-Za-z0-9_./:@%+,^-]` followed by more of it and `=`.
+/// `[A-Za-z0-9_./:@%+,^-]` followed by more of it and `=`. No `=` follows a `:`, since zsh then looks for a command.
 #[must_use]
 pub fn bare(value: &[u8]) -> bool {
-    value.first() != Some(&b'=') && value.iter().all(|&byte| BARE[usize::from(byte)])
+    value.first() != Some(&b'=')
+        && !value.windows(2).any(|pair| pair == b":=")
+        && value.iter().all(|&byte| BARE[usize::from(byte)])
 }
 
 const BARE: [bool; 256] = {

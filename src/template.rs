@@ -106,6 +106,12 @@ pub fn dialect_of(file_name: &str) -> Option<Dialect> {
     }
 }
 
+/// What stands in a file's name where a dialect would.
+fn unknown_dialect(file_name: &str) -> Option<&str> {
+    let (stem, _) = file_name.split_once(".env.j2")?;
+    stem.rsplit_once('.').map(|(_, dialect)| dialect)
+}
+
 impl Template {
     /// Reads a template and all it includes.
     ///
@@ -126,7 +132,11 @@ impl Template {
             .to_string_lossy()
             .into_owned();
         let dialect = dialect.or_else(|| dialect_of(&file_name)).ok_or_else(|| {
-            Problem::new("no-dialect", format!("`{file_name}` does not say which consumer reads the file"))
+            let message = match unknown_dialect(&file_name) {
+                Some(dialect) => format!("`{dialect}` in the template's name is no dialect"),
+                None => format!("`{file_name}` does not say which consumer reads the file"),
+            };
+            Problem::new("no-dialect", message)
                 .at(Place::file(path))
                 .help("call it NAME.DIALECT.env.j2 (NAME.env.j2 is portable), NAME.yaml.j2 or NAME.json.j2, or pass --dialect")
         })?;
@@ -146,25 +156,38 @@ impl Template {
             recorder: Arc::default(),
         };
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut sources = BTreeMap::new();
-        let mut waiting =
+        let mut sources: BTreeMap<String, String> = BTreeMap::new();
+        let by = |file: &str, names: Vec<String>| {
+            let file = file.to_owned();
+            names.into_iter().map(move |name| (file.clone(), name))
+        };
+        let names =
             included(&source).map_err(|at| template.dynamic_include(&file_name, &source, at))?;
+        let mut waiting: Vec<(String, String)> = by(&file_name, names).collect();
         sources.insert(file_name.clone(), source);
-        while let Some(name) = waiting.pop() {
+        while let Some((file, name)) = waiting.pop() {
             if sources.contains_key(&name) {
                 continue;
             }
+            let at_include = |problem: Problem| {
+                let source = sources.get(&file).map_or("", String::as_str);
+                let at = source.find(&name).unwrap_or(0);
+                Problem {
+                    help: problem.help,
+                    ..template.problem(problem.rule, &problem.message, &file, source, at)
+                }
+            };
             // One that isn't there may be inside `{% raw %}` or marked `ignore missing`: the render says so if it matters.
-            let found = match beside(folder, &name)? {
+            let found = match beside(folder, &name).map_err(at_include)? {
                 Some(source) => source,
                 None => match built_in.iter().find(|(built_in, _)| *built_in == name) {
                     Some((_, source)) => (*source).to_owned(),
                     None => continue,
                 },
             };
-            waiting.extend(
-                included(&found).map_err(|at| template.dynamic_include(&name, &found, at))?,
-            );
+            let names =
+                included(&found).map_err(|at| template.dynamic_include(&name, &found, at))?;
+            waiting.extend(by(&name, names));
             sources.insert(name, found);
         }
         for (name, source) in &sources {
@@ -218,7 +241,15 @@ impl Template {
     pub fn render(&self, scope: Scope) -> Result<Rendered, Problem> {
         let scope = Arc::new(Visible(scope));
         let (skeleton, holes) = self.skeleton(&scope, None)?;
-        let filled = layout::fill(self.dialect, &skeleton, &holes).and_then(|filled| {
+        // The names of variables are known first: a loop over all of them has one in every line.
+        let secrets = &scope.0.secrets;
+        let is_secret = |text: &str| {
+            !secrets.contains_key(text)
+                && secrets
+                    .values()
+                    .any(|value| value.expose() == text.as_bytes())
+        };
+        let filled = layout::fill(self.dialect, &skeleton, &holes, &is_secret).and_then(|filled| {
             layout::prove(self.dialect, &filled, &holes).map(|names| (filled, names))
         });
         match filled {
@@ -231,6 +262,21 @@ impl Template {
     }
 
     fn place_fault(&self, scope: &Arc<Visible>, fault: &layout::Fault) -> Problem {
+        let own_line = fault.line.as_ref().and_then(|line| {
+            self.sources.iter().find_map(|(file, source)| {
+                let before: usize = source
+                    .split_inclusive('\n')
+                    .take_while(|there| there.trim_end_matches('\n') != line)
+                    .map(str::len)
+                    .sum();
+                (before < source.len()).then_some((file, source, before))
+            })
+        });
+        if let Some((file, source, at)) = own_line {
+            return self
+                .problem(fault.rule, &fault.message, file, source, at)
+                .help(fault.help.clone());
+        }
         let problem = match fault.hole.map(|hole| self.skeleton(scope, Some(hole))) {
             // Rendering again, up to the hole, is how the engine tells us its line; nobody waits for an error.
             Some(Err(at_hole)) => Problem {
@@ -306,6 +352,8 @@ impl Template {
         for name in ["escape", "e", "pprint"] {
             env.remove_filter(name);
         }
+        // It would show the engine's state.
+        env.remove_global("debug");
         env.add_filter("b64encode", |value: &Value| {
             Ok::<_, Error>(STANDARD.encode(bytes_of(value)?))
         });
@@ -511,7 +559,7 @@ impl Recorder {
                 let (message, help) = match kind {
                     ValueKind::Undefined => (
                         "a name that is not defined",
-                        "declare it in dotage.yaml, or give a default: {{ NAME | default(\"\") }}",
+                        "declare it in dotage.yaml (env.NAME: under `env:`, and set), or give a default: {{ NAME | default(\"\") }}",
                     ),
                     ValueKind::Bytes => (
                         "a value that is not text (its bytes are not UTF-8)",
@@ -664,7 +712,15 @@ fn words(error: &Error) -> (&'static str, String, String) {
         ErrorKind::SyntaxError | ErrorKind::BadEscape | ErrorKind::InvalidDelimiter => (
             "template-syntax",
             format!("template syntax: {}", detail()),
-            "see the Jinja documentation for this tag",
+            match error.detail() {
+                Some(detail) if detail.contains("end of input") => {
+                    "close what is open: }}, %}, {% endif %}, {% endfor %}"
+                }
+                Some(detail) if detail.contains("expected end of variable block") => {
+                    "end the expression before this with }}"
+                }
+                _ => "see the Jinja documentation for this tag",
+            },
         ),
         ErrorKind::UnknownFilter
         | ErrorKind::UnknownTest
@@ -682,7 +738,7 @@ fn words(error: &Error) -> (&'static str, String, String) {
         ErrorKind::UndefinedError => (
             "undefined",
             "a name that is not defined here".to_owned(),
-            "declare it in dotage.yaml, or give a default: {{ NAME | default(\"\") }}",
+            "declare it in dotage.yaml (env.NAME: under `env:`, and set), or give a default: {{ NAME | default(\"\") }}",
         ),
         ErrorKind::OutOfFuel => (
             "template-limit",
@@ -717,7 +773,7 @@ fn words(error: &Error) -> (&'static str, String, String) {
         _ => (
             "template-operation",
             "an operation that these values do not have".to_owned(),
-            "a variable is text: compare it with text, {% if NAME == \"true\" %}",
+            "a variable is text: compare it with text, {% if NAME == \"true\" %}, or make it a number first, {{ NAME | int }}",
         ),
     };
     (rule, message, help.to_owned())
@@ -781,10 +837,19 @@ fn read(path: &Path) -> Result<String, Problem> {
     let unreadable = |why: String| {
         Problem::new("template-unreadable", why)
             .at(Place::file(path))
-            .help("check the path, and that the file can be read")
+            .help("it has to be a text file in UTF-8 that can be read")
     };
-    let file = File::open(path)
-        .map_err(|error| unreadable(format!("cannot read the template: {}", error.kind())))?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Problem::new(
+            "template-missing",
+            "there is no such template, and no built-in one of this name",
+        )
+        .at(Place::file(path))
+        .help(
+            "check the path; it is looked for in the project's folder, then in the working folder",
+        ),
+        kind => unreadable(format!("cannot read the template: {kind}")),
+    })?;
     text(file).map_err(unreadable)
 }
 
@@ -846,7 +911,13 @@ fn beside(folder: &Path, name: &str) -> Result<Option<String>, Problem> {
             Mode::empty(),
         ) {
             Ok(next) => at = File::from(next),
-            Err(rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR) => return Err(outside()),
+            Err(rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR) => {
+                return Err(Problem {
+                    message: "an include through a symbolic link".to_owned(),
+                    help: Some("put the file itself beside the template".to_owned()),
+                    ..outside()
+                });
+            }
             Err(_) => return Ok(None),
         }
     }

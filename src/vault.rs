@@ -171,13 +171,18 @@ impl Vault {
         for bundle in names {
             let (path, file) = self.read(&bundle)?;
             let (entries, by) = entries(&path, &file, identities)?;
-            for (name, secret, line) in entries {
-                if let Some(other) = opened.bundle_of.get(&name) {
-                    return Err(twice(&name, &self.file(other)).at(Place::at(&path, line, 0)));
+            for (name, _, line) in &entries {
+                if let Some(other) = opened.bundle_of.get(name) {
+                    return Err(twice(name, &self.file(other)).at(Place::at(&path, *line, 0)));
                 }
-                opened.bundle_of.insert(name.clone(), bundle.clone());
-                opened.secrets.insert(name, secret);
             }
+            // Whole maps are built and joined: the entries come sorted, so that no place has to be searched for.
+            let names = entries.iter().map(|(name, _, _)| name.clone());
+            opened
+                .bundle_of
+                .append(&mut names.map(|name| (name, bundle.clone())).collect());
+            let secrets = entries.into_iter().map(|(name, secret, _)| (name, secret));
+            opened.secrets.append(&mut secrets.collect());
             opened.opened_by.insert(bundle, by);
         }
         Ok(opened)
@@ -194,7 +199,7 @@ impl Vault {
         identities: &Identities,
         edit: impl FnOnce(&mut Contents<'_>) -> Result<T, Problem>,
     ) -> Result<Changed<T>, Problem> {
-        let _lock = file::lock(&self.home())?;
+        let _lock = self.lock()?;
         let mut contents = Contents {
             vault: self,
             identities,
@@ -222,7 +227,7 @@ impl Vault {
         identities: &Identities,
         edit: impl FnOnce(&Recipients) -> Result<Recipients, Problem>,
     ) -> Result<Vec<String>, Problem> {
-        let _lock = file::lock(&self.home())?;
+        let _lock = self.lock()?;
         let target = match bundle {
             Some(bundle) => self.known(bundle)?.with_extension("age-recipients"),
             None => self.home().join(SHARED),
@@ -259,6 +264,14 @@ impl Vault {
         };
         file::replace(&target, new.text().as_bytes(), &attributes)?;
         Ok(done)
+    }
+
+    /// Waits until nobody else changes the vault.
+    fn lock(&self) -> Result<file::Lock, Problem> {
+        file::lock(&self.home()).map_err(|problem| match problem.rule {
+            "missing" => missing(&self.path),
+            _ => problem,
+        })
     }
 
     /// The folder that the bundles are in.

@@ -30,7 +30,12 @@ fn a_writer_process_writes_what_it_is_told_to() {
             owner: variable("WRITER_OWNER").map(|owner| owner.parse().unwrap()),
             ..Attributes::default()
         };
-        match file::replace(Path::new(&path), &vec![b'n'; size], &attributes) {
+        let (path, bytes) = (Path::new(&path), vec![b'n'; size]);
+        let change = match variable("WRITER_APPEND") {
+            Some(_) => file::append(path, &bytes, 0o600).map(|()| Change::Content),
+            None => file::replace(path, &bytes, &attributes),
+        };
+        match change {
             Ok(change) => println!("\nwriter: {change:?}."),
             Err(problem) => println!("\nwriter: {}: {problem}.", problem.rule),
         }
@@ -513,13 +518,15 @@ fn a_full_disk_leaves_the_old_file_and_no_other() {
         printf old > \"$WRITER_PATH\"; chmod 600 \"$WRITER_PATH\"
         \"$@\"
         echo \"after: $(cat \"$WRITER_PATH\") $(ls -A \"$FOLDER\")\"";
-    let said = around_writer(
-        &["unshare", "--mount", "sh", "-ec", script, "sh"],
-        &folder.path().join(".env"),
-        &[("WRITER_SIZE", "300000"), ("FOLDER", text(folder.path()))],
-    );
-    assert!(said.contains("the disk is full"), "{said}");
-    assert!(said.contains("after: old .env\n"), "{said}");
+    let path = folder.path().join(".env");
+    let in_small_tmpfs = ["unshare", "--mount", "sh", "-ec", script, "sh"];
+    let mut variables = vec![("WRITER_SIZE", "300000"), ("FOLDER", text(folder.path()))];
+    for _ in ["replace", "append"] {
+        let said = around_writer(&in_small_tmpfs, &path, &variables);
+        assert!(said.contains("the disk is full"), "{said}");
+        assert!(said.contains("after: old .env\n"), "{said}");
+        variables.push(("WRITER_APPEND", "1"));
+    }
 }
 
 #[test]
@@ -756,10 +763,12 @@ fn writers_at_once_disturb_neither_each_other_nor_what_a_reader_sees() {
                 })
             })
             .collect();
-        for writer in writers {
-            writer.join().unwrap();
-        }
+        let ends: Vec<_> = writers
+            .into_iter()
+            .map(std::thread::ScopedJoinHandle::join)
+            .collect();
         done.store(true, Ordering::Relaxed);
+        assert!(ends.iter().all(Result::is_ok), "a writer failed");
     });
     assert_eq!(names(folder.path()), [".env"]);
     let seen = seen.into_inner();

@@ -1,4 +1,6 @@
-//! The real age, old and new, rage, npm's age-encryption and PyPI's pyrage open what we seal, and we open what they seal.
+//! The real age, old and new, rage, npm's age-encryption and pyrage open what we seal, and we open what they seal.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use dotage::file;
 use dotage::secret::{Name, Secret};
@@ -349,11 +351,8 @@ fn one_to_a_hundred_readers_all_read() {
     let age = &tools()[0];
     let keys: Vec<_> = (0..100).map(|_| ours()).collect();
     for count in 1..=keys.len() {
-        let publics: String = keys[..count]
-            .iter()
-            .map(|(_, public)| format!("{public}\n"))
-            .collect();
-        let project = Project::new(&publics);
+        let publics = keys[..count].iter().map(|(_, public)| public.as_str());
+        let project = Project::new(&publics.collect::<Vec<_>>().join("\n"));
         let file = project.seal("ours");
         assert_eq!(
             project.vault.header("auth").unwrap().kinds(),

@@ -6,9 +6,12 @@
 //! line `...` for any lines.
 //! `DOTAGE_BLESS=1` writes what happened into a page that says otherwise: to be read by eye before it is committed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -228,6 +231,80 @@ fn every_verb_has_a_page() {
                 .any(|page| page.ends_with(format!("{verb}.md"))),
             "tests/cli/{verb}.md is missing"
         );
+    }
+}
+
+/// The preset's README is for a person's shell, not a session with its output, so its blocks are run as they are. There is
+/// no Docker engine where tests run: a stand-in takes its place, and what Compose would demand is looked for in `.env`.
+#[test]
+fn the_commands_of_the_presets_readme_work_on_a_fresh_project() {
+    let readme = include_str!("../templates/freeboard/README.md");
+    let (home, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let bin = here.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let docker = bin.join("docker");
+    fs::write(&docker, "#!/bin/sh\necho \"$@\" >> ../docker.log\n").unwrap();
+    fs::set_permissions(&docker, fs::Permissions::from_mode(0o755)).unwrap();
+    let dotage = Path::new(env!("CARGO_BIN_EXE_dotage")).parent().unwrap();
+    let path = [&bin, dotage]
+        .map(|folder| folder.display().to_string())
+        .join(":");
+    let board = here.path().join("board");
+    let shell = |folder: &Path, script: &str| {
+        let output = Command::new("bash")
+            .args(["--noprofile", "--norc", "-euc", script])
+            .current_dir(folder)
+            .env_clear()
+            .env("HOME", home.path())
+            .env("PATH", format!("{path}:{}", std::env::var("PATH").unwrap()))
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{script}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    shell(here.path(), "dotage init --preset freeboard board");
+    let blocks: Vec<&str> = readme
+        .split("```sh\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        shell(&board, block);
+    }
+    assert_eq!(
+        fs::read_to_string(here.path().join("docker.log")).unwrap(),
+        "compose up -d\n"
+    );
+    let env = fs::read_to_string(board.join(".env")).unwrap();
+    let compose = fs::read_to_string(board.join("compose.yaml")).unwrap();
+    let demanded: Vec<&str> = compose
+        .split("${")
+        .skip(1)
+        .filter_map(|rest| rest.split('}').next()?.split_once(":?"))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(!demanded.is_empty());
+    for name in demanded {
+        assert!(
+            env.lines()
+                .any(|line| line.starts_with(&format!("{name}="))),
+            "{name}"
+        );
+    }
+    // Each path that it names is there.
+    let named: Vec<&str> = readme
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| word.contains('/') && !word.contains(' ') && !word.starts_with('/'))
+        .collect();
+    assert!(named.len() >= 6, "{named:?}");
+    for path in named {
+        assert!(board.join(path).exists(), "{path}");
     }
 }
 

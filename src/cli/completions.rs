@@ -6,7 +6,7 @@ use clap_complete::Shell;
 
 /// Print a shell's completion script
 ///
-/// For bash: dotage completions bash > /etc/bash_completion.d/dotage
+/// For bash: `dotage completions bash > /etc/bash_completion.d/dotage`
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Which shell

@@ -115,10 +115,11 @@ pub(super) fn begin(
     }
     // `dotage.yaml`, not `./dotage.yaml`.
     let dir = dir.strip_prefix(".").unwrap_or(dir);
+    // First, because it may be refused.
+    let public = public_key(identity, person)?;
     for (path, text) in files {
         put(&dir.join(path), text)?;
     }
-    let public = public_key(identity, person)?;
     let path = dir.join(INVENTORY);
     let text = file::read(&path, 1 << 20)?;
     let text = String::from_utf8(text).map_err(|_| {

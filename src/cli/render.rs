@@ -194,11 +194,16 @@ fn recipes(project: &Project, args: &Args) -> Result<Vec<Recipe>, Vec<Problem>> 
             }
         }
         if recipes.is_empty() {
-            return Err(vec![
-                Problem::new("no-targets", "there is nothing to render")
-                    .at(Place::file(&project.inventory.path))
-                    .help("declare a target under `targets:`, or use --template and --to"),
-            ]);
+            let problem = match &args.profile {
+                Some(profile) if !project.inventory.targets.is_empty() => {
+                    Problem::new("no-targets", format!("no target is of profile {profile}")).help(
+                        format!("to take its values for another target: dotage render TARGET --profile {profile}"),
+                    )
+                }
+                _ => Problem::new("no-targets", "no target is declared")
+                    .help("declare one under `targets:`, or use --template and --to"),
+            };
+            return Err(vec![problem.at(Place::file(&project.inventory.path))]);
         }
     } else {
         for name in &args.targets {
@@ -271,7 +276,7 @@ fn report(args: &Args, recipe: &Recipe, made: &Made, change: Change) -> Result<(
     };
     let what = match change {
         Change::None => "unchanged".to_owned(),
-        Change::Attributes => format!("{would}given mode {mode}, its owner and group"),
+        Change::Attributes => format!("permissions {would}mended"),
         Change::Content => format!("{would}rewritten"),
         Change::Created => format!("{would}written"),
     };

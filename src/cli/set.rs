@@ -5,7 +5,7 @@ use crate::problem::{Place, Problem};
 use crate::project::{self, Project};
 use crate::secret::{Name, Secret};
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::path::PathBuf;
 
 /// The largest value, in bytes: four of the largest that an environment carries, for those that go to a file.
@@ -77,7 +77,11 @@ fn value(args: &Args, name: &Name, shell: &Shell) -> Result<Secret, Problem> {
     let mut bytes = match &args.from_file {
         Some(path) => {
             let cannot = |error: &io::Error| {
-                Problem::new("unreadable", format!("cannot be read: {}", error.kind()))
+                let message = match error.kind() {
+                    ErrorKind::NotFound => "there is no such file".to_owned(),
+                    kind => format!("cannot be read: {kind}"),
+                };
+                Problem::new("unreadable", message)
                     .at(Place::file(path))
                     .help("name the file that holds the value")
             };

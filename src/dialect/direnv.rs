@@ -1,9 +1,9 @@
-//! direnv's `dotenv` (direnv pkg/dotenv/parse.go), both as it was up to 2.36, line by line, and as it is since.
+//! direnv's `dotenv` (direnv pkg/dotenv/parse.go), both as it is up to 2.37.1, line by line, and on its branch since.
 //!
 //! # Why
 //!
-//! Since 2.37 a quoted value may span lines and `\$` is a dollar sign; before, the one is an error or a value with a
-//! quote in it, and the other expands. What we write is one line and reads the same in both: a line feed is `\n` in
+//! After 2.37.1 a quoted value may span lines and `\$` is a dollar sign; before, the one is an error or a value with
+//! a quote in it, and the other keeps its backslash. What we write is one line and reads the same in both: a line feed is `\n` in
 //! double quotes, and what double quotes would change is the default of a name that nobody sets, `${:-$}`.
 //! Reading refuses what the versions disagree about.
 
@@ -175,7 +175,7 @@ fn expand<'a>(text: &Cow<'a, [u8]>, known: &Entries<'a>) -> Result<Cow<'a, [u8]>
         return Ok(text.clone());
     }
     if find(text, b"\\$").is_some() {
-        return Err("a backslash before a dollar sign, which direnv before 2.37 keeps");
+        return Err("a backslash before a dollar sign, which direnv up to 2.37.1 keeps");
     }
     let mut out = Vec::with_capacity(text.len());
     let mut place = 0;

@@ -96,9 +96,11 @@ pub(super) fn write_expand(value: &[u8], out: &mut Vec<u8>) -> Result<(), Unwrit
 /// name, keeps its ends from being a quote or a blank.
 pub(super) fn write_vite(value: &[u8], out: &mut Vec<u8>) -> Result<(), Unwritable> {
     let value = dollars(value);
-    write_env_file(&value, out).or_else(|refusal| {
-        write_env_file(&[b"${:-}", &*value, b"${:-}"].concat(), out).or(Err(refusal))
-    })
+    let empty = b"${:-}";
+    // Not after the value's last backslash, which would escape it.
+    let after: &[u8] = if value.ends_with(b"\\") { b"" } else { empty };
+    write_env_file(&value, out)
+        .or_else(|refusal| write_env_file(&[empty, &*value, after].concat(), out).or(Err(refusal)))
 }
 
 fn dollars(value: &[u8]) -> Cow<'_, [u8]> {

@@ -4,7 +4,8 @@
 //!
 //! For everybody the forms are fixed and few, so that a portable file stays portable when a consumer is added: bare,
 //! single quotes around what needs no escape anywhere, double quotes around what holds a single quote. For a list the
-//! readers themselves are asked, since no rule that is shorter than they are would be the widest.
+//! readers themselves are asked, since no rule that is shorter than they are would be the widest. A line feed is not
+//! for everybody: direnv up to 2.37.1 takes the second line of a value for an assignment of its own.
 
 use super::scan::{at, cut, line, name, seek};
 use super::{Consumers, Dialect, Entries, Unreadable, Unwritable, bare};
@@ -42,11 +43,8 @@ fn foreign(value: &[u8]) -> Option<bool> {
 
 /// Whether everybody reads these bytes in this quote, which they don't hold.
 fn quotable(quote: u8, value: &[u8]) -> bool {
-    let breaks = match quote {
-        b'\'' => super::scan::contains(value, b"\n\n"),
-        _ => value.iter().any(|byte| matches!(byte, b'`' | b'\n')),
-    };
-    !breaks && !value.contains(&quote) && foreign(value) == Some(false)
+    let breaks = |byte: &u8| matches!(byte, b'\n') || (quote != b'\'' && *byte == b'`');
+    !value.iter().any(breaks) && !value.contains(&quote) && foreign(value) == Some(false)
 }
 
 /// Appends the form that everybody reads.
@@ -60,7 +58,7 @@ pub(super) fn write(value: &[u8], out: &mut Vec<u8>) -> Result<(), Unwritable> {
             Some(false) if value.contains(&b'\'') => {
                 "a single quote together with another quote or a line feed, which its readers take differently"
             }
-            Some(false) => "two line feeds in a row, which its readers take differently",
+            Some(false) => "a line feed, which its readers take differently",
         };
         return Err(Unwritable { why, instead: LIST });
     };

@@ -95,6 +95,7 @@ fn plain(byte: u8) -> bool {
             | b'$'
             | b'`'
             | b'~'
+            | b'='
             | b'|'
             | b'&'
             | b';'
@@ -148,7 +149,11 @@ fn word<'a>(
             Some(b'~') if place == start || at(text, place - 1) == Some(b':') => {
                 return Err("a tilde that the shell replaces by a home directory");
             }
-            Some(byte) if plain(byte) || byte == b'~' => {
+            // zshexpn(1), "`=' expansion", which an assignment has after each colon too.
+            Some(b'=') if place == start || at(text, place - 1) == Some(b':') => {
+                return Err("an equals sign that zsh replaces by the path of a command");
+            }
+            Some(byte) if plain(byte) || matches!(byte, b'~' | b'=') => {
                 out.push(byte);
                 place += 1;
             }
@@ -209,8 +214,23 @@ fn expanded(
     }
     match at(text, start) {
         Some(b'(') => return Err(COMMAND),
+        // The last four are zsh's: `$^name`, `$=name`, `$~name`, `$+name`.
         Some(
-            b'0'..=b'9' | b'#' | b'?' | b'*' | b'@' | b'!' | b'-' | b'$' | b'\'' | b'"' | b'[',
+            b'0'..=b'9'
+            | b'#'
+            | b'?'
+            | b'*'
+            | b'@'
+            | b'!'
+            | b'-'
+            | b'$'
+            | b'\''
+            | b'"'
+            | b'['
+            | b'^'
+            | b'='
+            | b'~'
+            | b'+',
         ) => {
             return Err(EXPANSION);
         }

@@ -175,7 +175,7 @@ const REFUSED: &[&str] = &[
     "node+python+ruby: two-bs bs-squote trail-2bs ${VAR} ${V:-d} nul CRLF lone-CR trail-CR json-LF non-utf8 long-200k",
     "node+vite+node-env-file: bs-dollar $VAR ${VAR} ${V:-d} $$ nul CRLF lone-CR trail-CR json-LF non-utf8 long-200k",
     "node-env-file: nul CRLF lone-CR trail-CR json-LF non-utf8 long-200k",
-    "portable: both-quotes three-quotes backslash trail-bs two-bs lit-\\n bs-squote bs-dquote bs-dollar trail-2bs $VAR ${VAR} ${V:-d} $(cmd) $$ $1 trail-$ $space u2028 u0085 nul vt-ff blank-line CRLF lone-CR trail-CR json-LF non-utf8 long-200k",
+    "portable: both-quotes three-quotes backslash trail-bs two-bs lit-\\n bs-squote bs-dquote bs-dollar trail-2bs $VAR ${VAR} ${V:-d} $(cmd) $$ $1 trail-$ $space u2028 u0085 nul vt-ff LF trail-LF lead-LF LF-inject LF-hash blank-line CRLF lone-CR trail-CR PEM json-LF non-utf8 long-200k",
     "python: nul non-utf8 long-200k",
     "ruby: nul CRLF lone-CR trail-CR non-utf8 long-200k",
     "rust: nul non-utf8 long-200k",
@@ -286,7 +286,7 @@ fn ten_thousand_random_values_come_back_from_whole_files_or_are_refused() {
             written += values.len();
         }
         // Most of them, or this shows nothing: the tokens are as hostile as they come.
-        assert!(written > 2_500, "{dialect:?} wrote {written} of {tried}");
+        assert!(written > 2_000, "{dialect:?} wrote {written} of {tried}");
     }
 }
 
@@ -362,7 +362,7 @@ fn no_refusal_is_lazy_every_short_text_is_tried() {
     assert_eq!(
         counts,
         [
-            ("portable", 654),
+            ("portable", 781),
             ("compose", 0),
             ("docker", 291),
             ("systemd", 0),
@@ -405,6 +405,11 @@ fn a_form_that_only_plain_neighbours_forgive_is_not_written() {
         dialect.write(b"x\\", &mut written).unwrap();
         assert!(dialect.holds(&written, b"x\\"), "{dialect:?}");
     }
+    // An empty reference after a last backslash would be escaped by it.
+    let value = b"'\"`x\\";
+    let mut written = Vec::new();
+    Dialect::Vite.write(value, &mut written).unwrap();
+    assert!(Dialect::Vite.holds(&written, value));
     // python-dotenv before 1.2 sees an escaped quote in `\\'`, so a last backslash never stands there.
     let mut written = Vec::new();
     Dialect::Python.write(b"it's x\\", &mut written).unwrap();

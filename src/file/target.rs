@@ -135,7 +135,7 @@ impl Existing {
         }
     }
 
-    /// Gives a new file the security label (SELinux) of the old one; where that is not allowed, it has the one that
+    /// Gives a new file the security label of the old one (`SELinux`); where that is not allowed, it has the one that
     /// the system gave it.
     fn label(&self, temp: &Temp<'_>) -> Result<(), Errno> {
         const LABEL: &str = "security.selinux";

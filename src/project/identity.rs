@@ -81,11 +81,15 @@ pub fn identities(person: Arc<dyn Person>, only: Option<&Path>) -> Result<Identi
             .map(|path| path.display().to_string())
             .collect();
         let file = looked.first().map_or("FILE", String::as_str);
+        let there = if looked.is_empty() {
+            "HOME is not set, so no file was looked for".to_owned()
+        } else {
+            format!("not there: {}", looked.join(", "))
+        };
         return Err(Problem::new(
             Problem::NO_IDENTITY,
             format!(
-                "no identity to open the vault with\n  not set: DOTAGE_IDENTITY, DOTAGE_IDENTITY_FILE, DOTAGE_IDENTITY_COMMAND\n  not there: {}",
-                looked.join(", ")
+                "no identity to open the vault with\n  not set: DOTAGE_IDENTITY, DOTAGE_IDENTITY_FILE, DOTAGE_IDENTITY_COMMAND\n  {there}"
             ),
         )
         .help(format!("make one: dotage keygen -o {file}, then somebody who can open the vault types: dotage recipients add YOUR-PUBLIC-KEY")));

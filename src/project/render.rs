@@ -274,7 +274,12 @@ impl Project {
     pub fn write(&self, recipe: &Recipe, made: &Made, really: bool) -> Result<Change, Problem> {
         let (to, attributes) = (recipe.to.as_path(), &recipe.attributes);
         // A folder that the inventory leads to is part of the project; one that was typed has to be there.
-        if recipe.target.is_some()
+        let ours = recipe
+            .target
+            .as_ref()
+            .and_then(|name| self.inventory.targets.get(name))
+            .is_some_and(|target| self.root.join(&target.to.value) == to);
+        if ours
             && let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty())
             && !folder.exists()
         {
@@ -283,12 +288,17 @@ impl Project {
             }
             file::create_folder(folder, 0o755)?;
         }
+        let helped = |problem: Problem| match problem.rule {
+            "not-a-file" => problem.help("remove what is there, or name another path: --to PATH"),
+            _ => problem,
+        };
         if let [(None, text)] = made.files.as_slice() {
             return if really {
                 file::replace(to, text.expose(), attributes)
             } else {
                 file::compare(to, text.expose(), attributes)
-            };
+            }
+            .map_err(helped);
         }
         let files: Vec<(&str, &[u8])> = made
             .files
@@ -300,6 +310,7 @@ impl Project {
         } else {
             file::compare_folder(to, &files, attributes, false)
         }
+        .map_err(helped)
     }
 }
 

@@ -11,6 +11,9 @@ pub(super) struct Fault {
     pub(super) message: String,
     pub(super) help: String,
     pub(super) hole: Option<usize>,
+    /// The line of the rendered text that it is about, when that line has no hole. It may be text that an author marked
+    /// `raw`, so it is not to be shown: only to be looked for in the template.
+    pub(super) line: Option<String>,
 }
 
 /// The file, and the same file with a harmless word in every hole.
@@ -48,11 +51,16 @@ fn stand_in(hole: usize) -> String {
     format!("Hole{hole:08x}eloH")
 }
 
-/// Fills a skeleton's holes.
+/// Fills a skeleton's holes. A name is repeated in messages and reports, so a hole in one must not be a secret's value.
 ///
 /// # Errors
 /// A value that the dialect can't carry, or a hole where no value can stand.
-pub(super) fn fill(dialect: Dialect, skeleton: &str, holes: &[String]) -> Result<Filled, Fault> {
+pub(super) fn fill(
+    dialect: Dialect,
+    skeleton: &str,
+    holes: &[String],
+    is_secret: &dyn Fn(&str) -> bool,
+) -> Result<Filled, Fault> {
     let mut filled = Filled {
         text: Vec::with_capacity(skeleton.len() * 2),
         reference: Vec::with_capacity(skeleton.len() * 2),
@@ -70,11 +78,14 @@ pub(super) fn fill(dialect: Dialect, skeleton: &str, holes: &[String]) -> Result
             _ if matches!(dialect, Dialect::Json | Dialect::Yaml) => {
                 filled.document(dialect, line, &pieces, holes)?;
             }
-            _ => filled.assignment(dialect, &pieces, holes)?,
+            _ => filled.assignment(dialect, &pieces, holes, is_secret)?,
         }
     }
     match seen.iter().position(|seen| !seen) {
-        Some(_) => Err(broken()),
+        Some(hole) => Err(Fault {
+            hole: Some(hole),
+            ..broken()
+        }),
         None => Ok(filled),
     }
 }
@@ -110,8 +121,10 @@ pub(super) fn prove(
         help: "write NAME={{ VALUE }} and nothing else on the line; dotage does the quoting"
             .to_owned(),
         hole,
+        line: None,
     };
     let mut names = Vec::with_capacity(read.len());
+    let mut places = Vec::with_capacity(read.len());
     let mut pairs = read.iter();
     for (name, value) in &meant {
         let name = restore(name.as_bytes(), holes).0;
@@ -120,6 +133,7 @@ pub(super) fn prove(
         match pairs.next() {
             Some((read_name, read_value)) if *read_name == *name && **read_value == *value => {
                 names.push(name.into_owned());
+                places.push(hole);
             }
             Some((read_name, _)) if *read_name == *name => return Err(differs(Some(&name), hole)),
             _ => return Err(differs(None, hole)),
@@ -129,12 +143,14 @@ pub(super) fn prove(
         return Err(differs(None, None));
     }
     let mut seen = BTreeSet::new();
-    if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
+    let mut named = names.iter().zip(&places);
+    if let Some((twice, place)) = named.find(|(name, _)| !seen.insert(name.as_str())) {
         return Err(Fault {
             rule: "assigned-twice",
             message: format!("{twice} is assigned twice"),
             help: "remove one of the two lines: consumers differ in which one they take".to_owned(),
-            hole: None,
+            hole: *place,
+            line: None,
         });
     }
     Ok(names)
@@ -169,6 +185,7 @@ impl Filled {
         dialect: Dialect,
         pieces: &[Piece],
         holes: &[String],
+        is_secret: &dyn Fn(&str) -> bool,
     ) -> Result<(), Fault> {
         if let Some(Piece::Text(text)) = pieces.first()
             && text.trim_start().starts_with(['#', ';'])
@@ -182,6 +199,7 @@ impl Filled {
             help: "write NAME={{ VALUE }} on one line; a value of several lines is quoted for you"
                 .to_owned(),
             hole,
+            line: None,
         };
         let (before, mut after) = halves(pieces).ok_or_else(misplaced)?;
         let newline = match after.last_mut() {
@@ -192,6 +210,17 @@ impl Filled {
             }
             _ => false,
         };
+        let mut in_name = before.iter().filter_map(Piece::hole);
+        if let Some(secret) = in_name.find(|&hole| value(holes, hole).is_ok_and(is_secret)) {
+            return Err(Fault {
+                rule: "misplaced-value",
+                message: "a secret's value where a name is expected".to_owned(),
+                help: "write the name out, or {{ variable.name }} in a loop over `variables`"
+                    .to_owned(),
+                hole: Some(secret),
+                line: None,
+            });
+        }
         let name = Filled::plainly(&before, holes)?;
         let bare_name = String::from_utf8_lossy(&name.text);
         let bare_name = bare_name.trim_start();
@@ -207,13 +236,31 @@ impl Filled {
             .filter_map(Piece::text)
             .any(|text| needs_quotes(&text))
         {
+            let quoted = after
+                .first()
+                .and_then(Piece::text)
+                .is_some_and(|text| text.trim_start().starts_with(['"', '\'']));
+            let (message, help) = if quoted {
+                (
+                    format!("quotes around the value of {bare_name}, which dotage quotes itself"),
+                    format!(
+                        "write {bare_name}={{{{ … }}}} without quotes, and text beside it into the expression: {{{{ \"text\" ~ VALUE }}}}"
+                    ),
+                )
+            } else {
+                (
+                    format!("text beside the value of {bare_name} that needs quoting with it"),
+                    format!(
+                        "let the expression hold all of it: {bare_name}={{{{ \"text\" ~ VALUE }}}}"
+                    ),
+                )
+            };
             return Err(Fault {
                 rule: "mixed-value",
-                message: format!("text beside the value of {bare_name} that needs quoting with it"),
-                help: format!(
-                    "let the expression hold all of it, without quotes: {bare_name}={{{{ \"text\" ~ VALUE }}}}"
-                ),
+                message,
+                help,
                 hole,
+                line: None,
             });
         }
         let value = Filled::plainly(&after, holes)?;
@@ -231,6 +278,7 @@ impl Filled {
                 ),
                 help: why.instead.to_owned(),
                 hole,
+                line: None,
             })?;
             if !newline {
                 out.pop();
@@ -252,6 +300,7 @@ impl Filled {
                             message: "a value in a comment that would end the comment".to_owned(),
                             help: "take the value out of the comment".to_owned(),
                             hole: Some(*hole),
+                            line: None,
                         });
                     }
                     self.plain(*hole, value);
@@ -301,6 +350,7 @@ impl Filled {
                     message: format!("{} cannot carry this value: {}", dialect.name(), why.why),
                     help: why.instead.to_owned(),
                     hole: Some(hole),
+                    line: None,
                 };
                 dialect
                     .write(value.as_bytes(), &mut self.text)
@@ -317,6 +367,7 @@ impl Filled {
                     message: "a value inside a scalar that the template has begun".to_owned(),
                     help: "let the expression be the whole scalar, without quotes: key: {{ \"text\" ~ VALUE }}".to_owned(),
                     hole: Some(hole),
+                    line: None,
                 });
             }
         }
@@ -324,16 +375,29 @@ impl Filled {
     }
 
     fn unreadable(&self, text: &[u8], unreadable: &dialect::Unreadable, dialect: Dialect) -> Fault {
-        // The line in the rendered text leads to a hole on it or before it; the hole leads to the template's line.
-        let upto: usize = text
-            .split_inclusive(|&b| b == b'\n')
-            .take(unreadable.line)
+        // The line in the rendered text leads to a hole on it or before it; the hole leads to the template's line. One
+        // without a hole is the template's own.
+        let mut lines = text.split_inclusive(|&b| b == b'\n');
+        let before: usize = lines
+            .by_ref()
+            .take(unreadable.line.saturating_sub(1))
             .map(<[u8]>::len)
             .sum();
-        let hole = if text.len() == self.reference.len() {
-            last_stand_in(&self.reference[..upto.min(self.reference.len())])
-        } else {
-            None
+        let line = lines.next().unwrap_or_default();
+        let upto = before + line.len();
+        let aligned = text.len() == self.reference.len();
+        let line = String::from_utf8_lossy(line);
+        let line = line.trim_end_matches('\n');
+        let own = aligned && !line.is_empty() && last_stand_in(line.as_bytes()).is_none();
+        let document = matches!(dialect, Dialect::Json | Dialect::Yaml);
+        let help = match (document, own) {
+            (true, _) => {
+                "mend the document that the template makes; a value is a whole scalar: key: {{ VALUE }}"
+            }
+            (false, true) => "mend this line of the template, or take it out",
+            (false, false) => {
+                "write NAME={{ VALUE }} on a line of its own; dotage does the quoting"
+            }
         };
         Fault {
             rule: "unreadable",
@@ -343,8 +407,13 @@ impl Filled {
                 unreadable.line,
                 unreadable.why
             ),
-            help: "write NAME={{ VALUE }} on a line of its own; dotage does the quoting".to_owned(),
-            hole,
+            help: help.to_owned(),
+            hole: self
+                .reference
+                .get(..upto)
+                .filter(|_| aligned)
+                .and_then(last_stand_in),
+            line: own.then(|| line.to_owned()),
         }
     }
 }
@@ -373,6 +442,7 @@ fn broken() -> Fault {
         message: "a value was captured in a block and then changed or dropped".to_owned(),
         help: "apply the filter to the value itself, not to the block around it".to_owned(),
         hole: None,
+        line: None,
     }
 }
 

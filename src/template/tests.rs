@@ -250,7 +250,7 @@ fn what_cannot_be_carried_is_told_with_the_templates_line() {
         (
             "a.env.j2",
             "A=\"{{ PLAIN }}\"\n",
-            "a.env.j2:1: text beside the value of A that needs quoting with it",
+            "a.env.j2:1: quotes around the value of A",
         ),
         (
             "a.compose.env.j2",
@@ -260,7 +260,7 @@ fn what_cannot_be_carried_is_told_with_the_templates_line() {
         (
             "a.env.j2",
             "A=1\nA={{ PLAIN }}\n",
-            "a.env.j2: A is assigned twice",
+            "a.env.j2:2: A is assigned twice",
         ),
         (
             "a.shell.env.j2",
@@ -290,7 +290,7 @@ fn what_cannot_be_carried_is_told_with_the_templates_line() {
         (
             "a.shell.env.j2",
             "{% set x %}{{ PLAIN }}{% endset %}\nA={{ x | urlencode }}\n",
-            "a.shell.env.j2: a value was captured in a block and then changed or dropped",
+            "a.shell.env.j2:1: a value was captured in a block and then changed or dropped",
         ),
         (
             "a.shell.env.j2",
@@ -305,7 +305,7 @@ fn what_cannot_be_carried_is_told_with_the_templates_line() {
         (
             "a.shell.env.j2",
             "{% include \"../b\" %}\n",
-            "../b: an include outside the template's folder",
+            "a.shell.env.j2:1:13: an include outside the template's folder",
         ),
         (
             "a.shell.env.j2",
@@ -320,7 +320,7 @@ fn what_cannot_be_carried_is_told_with_the_templates_line() {
         (
             "a.frob.env.j2",
             "A=1\n",
-            "a.frob.env.j2: `a.frob.env.j2` does not say which consumer reads the file",
+            "a.frob.env.j2: `frob` in the template's name is no dialect",
         ),
         (
             "a.txt.j2",

@@ -244,7 +244,7 @@ pub(super) fn seal(
             ),
             EncryptError::Plugin(errors) => (
                 "plugin-failed",
-                said("", errors.first()),
+                said(errors.first()).unwrap_or_else(|| "a plugin failed".to_owned()),
                 "see that the plugin is whole and the recipient is one of its own",
             ),
             _ => (
@@ -391,7 +391,13 @@ fn v1(file: &[u8]) -> bool {
 
 /// A path as it is typed in a shell.
 pub(super) fn typed(path: &Path) -> String {
-    shell_words::quote(&path.to_string_lossy()).into_owned()
+    let text = path.to_string_lossy();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@".contains(&byte);
+    if text.bytes().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// The problem of a bundle that holds more than it may.

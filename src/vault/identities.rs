@@ -318,27 +318,26 @@ impl Identity {
 fn plugin_failed(name: &str, error: &age::DecryptError) -> String {
     match error {
         age::DecryptError::PluginResolve(_) => format!("age-plugin-{name} is not on the PATH"),
-        age::DecryptError::Plugin(errors) => said(name, errors.first()),
+        age::DecryptError::Plugin(errors) => {
+            said(errors.first()).unwrap_or_else(|| format!("age-plugin-{name} failed"))
+        }
         _ => format!("age-plugin-{name} failed"),
     }
 }
 
 /// What a plugin says went wrong: its first line, unless it quotes a key (a plugin's identity can be one).
-pub(super) fn said(name: &str, error: Option<&impl fmt::Display>) -> String {
-    let words = error.map(ToString::to_string).unwrap_or_default();
-    let words: String = words
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| !matches!(c, '\u{2068}' | '\u{2069}'))
-        .take(200)
-        .collect();
-    if words.is_empty() || words.to_ascii_uppercase().contains("AGE-PLUGIN-") && words.contains('1')
-    {
-        return format!("age-plugin-{name} failed");
-    }
-    words
+pub(super) fn said(error: Option<&impl fmt::Display>) -> Option<String> {
+    let words = error?.to_string();
+    let line = words.lines().next()?;
+    let quotes = line.to_ascii_uppercase().split_whitespace().any(|word| {
+        let key = word
+            .split_once("AGE-")
+            .and_then(|(_, key)| key.split_once('1'));
+        key.is_some_and(|(_, data)| data.len() >= 6)
+    });
+    let isolates = |c: &char| !matches!(c, '\u{2068}' | '\u{2069}');
+    let line: String = line.chars().filter(isolates).take(200).collect();
+    Some(line).filter(|line| !quotes && !line.is_empty())
 }
 
 /// The keys in identity material.

@@ -127,10 +127,7 @@ fn outcome(head: &Head, file: &[u8], plugins: &Path) -> String {
             Err(problem) => return problem.rule.to_owned(),
         }
     };
-    let digest: String = Sha256::digest(&plaintext)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = format!("{:x}", Sha256::digest(&plaintext));
     match &head.payload {
         Some(expected) if *expected == digest => "success",
         Some(_) => "another plaintext",

@@ -24,8 +24,6 @@ pub(crate) struct Consumer {
     asks: Asks,
     /// The most files it is asked, where each costs a process and the same parser is asked elsewhere.
     pub(crate) sample: usize,
-    /// Whether a value of it can have more than one line.
-    pub(crate) multiline: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +45,6 @@ impl Consumer {
             dialect,
             asks: Asks::Driver(driver),
             sample: usize::MAX,
-            multiline: true,
         }
     }
 
@@ -57,19 +54,12 @@ impl Consumer {
             dialect: Some(dialect),
             asks: Asks::Here(read),
             sample: usize::MAX,
-            multiline: true,
         }
     }
 
     /// The same, asked no more files than this.
     const fn at_most(mut self, files: usize) -> Self {
         self.sample = files;
-        self
-    }
-
-    /// The same, with no value of more than one line.
-    const fn of_one_line(mut self) -> Self {
-        self.multiline = false;
         self
     }
 
@@ -281,11 +271,11 @@ consumers! {
     ENV_FILE_20 = Consumer::driven("node 20 --env-file", Some(Dialect::NodeEnvFile), &[NODE_20, "node.mjs", "env-file", "@node"]).at_most(40);
     ENV_FILE_26 = Consumer::driven("node 26 --env-file", Some(Dialect::NodeEnvFile), &[NODE_26, "node.mjs", "env-file", "@node"]).at_most(40);
     PYTHON_DOTENV = Consumer::driven("python-dotenv", Some(Dialect::Python), &[PYTHON, "python-dotenv.py"]);
-    DECOUPLE = Consumer::driven("python-decouple", None, &[PYTHON, "python-decouple.py"]).of_one_line();
+    DECOUPLE = Consumer::driven("python-decouple", None, &[PYTHON, "python-decouple.py"]);
     RUBY = Consumer::driven("ruby dotenv", Some(Dialect::Ruby), &["/usr/bin/ruby", "dotenv.rb", "@next/usr/share/rubygems-integration/all/gems"]);
     RUST = Consumer::here("dotenvy", Dialect::Rust, dotenvy);
     DIRENV = Consumer::driven("direnv 2.37", Some(Dialect::Direnv), &[PYTHON, "direnv.py", "@next/usr/bin/direnv"]);
-    DIRENV_OLD = Consumer::driven("direnv 2.32", Some(Dialect::Direnv), &[PYTHON, "direnv.py", "/usr/bin/direnv"]).of_one_line();
+    DIRENV_OLD = Consumer::driven("direnv 2.32", Some(Dialect::Direnv), &[PYTHON, "direnv.py", "/usr/bin/direnv"]);
     GITHUB = Consumer::here("GITHUB_ENV (a port)", Dialect::Github, github);
     JSON = Consumer::driven("JSON.parse", Some(Dialect::Json), &[NODE_26, "node.mjs", "json", "@node"]);
     PYYAML = Consumer::driven("PyYAML", Some(Dialect::Yaml), &[PYTHON, "pyyaml.py"]);

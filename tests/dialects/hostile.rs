@@ -16,6 +16,17 @@ pub(crate) fn table() -> Vec<(&'static str, Vec<u8>)> {
     table
 }
 
+/// What a long run of generated values found beyond the table.
+pub(crate) fn found() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        // zsh replaces `=x` by the path of a command x, after a colon too.
+        ("an equals sign first", b"=x".to_vec()),
+        ("an equals sign after a colon", b"a:=b".to_vec()),
+        // And `$^name` is an expansion of its own there.
+        ("a dollar sign and a caret", b"$^~$".to_vec()),
+    ]
+}
+
 const SHORT: &[(&str, &[u8])] = &[
     ("a word", b"plain"),
     ("nothing", b""),
