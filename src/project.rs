@@ -17,7 +17,7 @@ pub use render::{Made, Recipe};
 use crate::file;
 use crate::inventory::{Inventory, Profile, Target, Variable};
 use crate::problem::{Place, Problem};
-use crate::secret::{Name, Secret, Secrets};
+use crate::secret::{self, Name, Secret, Secrets};
 use crate::template;
 use crate::vault::{Identities, Vault};
 use base64::Engine as _;
@@ -254,6 +254,7 @@ impl Project {
             }
             secrets.retain(|name, _| wanted.contains_key(name));
         }
+        secret::wipe_stack();
         Ok(Values {
             secrets,
             defaulted,

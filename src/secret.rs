@@ -89,6 +89,14 @@ impl Borrow<str> for Name {
 /// The secrets that a verb works on, by name.
 pub type Secrets = BTreeMap<Name, Secret>;
 
+/// Overwrites what the calls that have just returned left on the stack: a cipher works on copies of its blocks there
+/// and a parser on copies of its text, which no allocator wipes.
+#[inline(never)]
+pub fn wipe_stack() {
+    let mut deep = [0u8; 64 * 1024];
+    std::hint::black_box(&mut deep);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,7 +19,7 @@ pub use recipients::{Reader, Recipients};
 
 use crate::file::{self, Attributes};
 use crate::problem::{Place, Problem};
-use crate::secret::{Name, Secret, Secrets};
+use crate::secret::{self, Name, Secret, Secrets};
 use crate::yaml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -496,7 +496,9 @@ fn entries(
             .at(Place::at(path, line, 0))
             .help("keep a binary value as base64, and say so in dotage.yaml")
     })?;
-    Ok((yaml::flat(text).map_err(|fault| fault.problem(path))?, by))
+    let entries = yaml::flat(text).map_err(|fault| fault.problem(path));
+    secret::wipe_stack();
+    Ok((entries?, by))
 }
 
 /// A bundle's plaintext.

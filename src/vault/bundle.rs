@@ -9,6 +9,7 @@
 use super::identities::{Identities, Outcome, Person, said};
 use super::recipients::{Recipients, ssh_tag};
 use crate::problem::{Place, Problem};
+use crate::secret;
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 use std::borrow::Cow;
@@ -192,7 +193,7 @@ pub(super) fn open(
             .help(help)
     };
     let outcome = identities.open(&header, |identity| decrypt(&binary, PLAINTEXT, identity));
-    wipe_stack();
+    secret::wipe_stack();
     match outcome {
         Outcome::Opened(plaintext, by) => Ok((plaintext, by)),
         Outcome::Damaged(error) => Err(damaged(path, file, &error)),
@@ -267,16 +268,8 @@ pub(super) fn seal(
         stream.finish()?.finish()
     };
     let sealed = write().map_err(|error| failed(&error.into()));
-    wipe_stack();
+    secret::wipe_stack();
     sealed
-}
-
-/// Overwrites what the calls that have just returned left on the stack: the cipher works on copies of its blocks there,
-/// which no allocator wipes.
-#[inline(never)]
-fn wipe_stack() {
-    let mut deep = [0u8; 64 * 1024];
-    std::hint::black_box(&mut deep);
 }
 
 /// What a file is that doesn't begin like an age file.
