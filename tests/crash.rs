@@ -415,7 +415,7 @@ impl Trial<'_> {
                     _ => BTreeMap::new(),
                 };
                 let kept =
-                    |name: &String| old.get(name).is_some() && old.get(name) == new.get(name);
+                    |name: &String| old.contains_key(name) && old.get(name) == new.get(name);
                 new_readers == readers
                     && new.keys().eq(now.keys())
                     && now.iter().all(|(name, value)| {
