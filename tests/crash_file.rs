@@ -152,6 +152,12 @@ fn main() {
     println!("\ntest result: ok. {} passed; 0 failed", STORIES.len());
 }
 
+/// Only libtest, which must not run this file, compiles this: without it a lost line would be a test of nothing.
+#[test]
+fn this_file_has_its_own_main() {
+    panic!("Cargo.toml lacks `harness = false` for crash_file");
+}
+
 /// A folder in which the story is to happen.
 fn scene(story: &Story) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
