@@ -1,6 +1,11 @@
 //! A writer killed at each of its system calls, or failed there by the disk, leaves the old file or the new one.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 use dotage::file::{self, Attributes};
 use std::fs;
