@@ -12,7 +12,13 @@
 //! counts when it may create, a `write` when it isn't talk), and the command is killed when it enters each of them; one number further the command
 //! must end well, which shows that none was missed. The disk's errors are put in at the same calls.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::format_collect,
+    clippy::too_many_lines
+)]
 
 #[path = "canary/needles.rs"]
 mod needles;
@@ -51,7 +57,7 @@ const KINDS: [&str; 16] = [
     "mkdirat",
 ];
 
-const INVENTORY: &str = r#"
+const INVENTORY: &str = r"
 profiles:
   development: { vault: vault/development.age }
   production: { vault: vault/production/ }
@@ -64,7 +70,7 @@ variables:
 targets:
   file: { template: templates/two.env.j2, to: out/.env, profile: production }
   folder: { folder: true, to: out/folder, profile: production, service: api, names: [ONE, TWO] }
-"#;
+";
 const READER: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 const NEW: &str = "new-b2vjHqzWm8Xs4TgKd9";
 
@@ -414,8 +420,7 @@ impl Trial<'_> {
                     Some((_, Content::Bundle(old, _))) => old.clone(),
                     _ => BTreeMap::new(),
                 };
-                let kept =
-                    |name: &String| old.get(name).is_some() && old.get(name) == new.get(name);
+                let kept = |name: &String| old.contains_key(name) && old.get(name) == new.get(name);
                 new_readers == readers
                     && new.keys().eq(now.keys())
                     && now.iter().all(|(name, value)| {
