@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
+type Damage = Box<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>;
 type Before = Box<dyn Fn(&Scene) + Send + Sync>;
 
 /// How a case is run.
@@ -656,7 +657,6 @@ fn vaults(canaries: &Canaries, cases: &mut Vec<Case>) {
         &["unset", "ASCII"],
         &["edit"],
     ];
-    type Damage = Box<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>;
     let damages: Vec<(&str, Damage)> = vec![
         (
             "truncated",

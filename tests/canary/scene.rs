@@ -124,7 +124,7 @@ impl Canaries {
             let mut needles = Needles::new();
             if whole {
                 needles.add("what was typed", typed.as_bytes());
-                needles.add("the key that was typed", typed_key[16..].as_bytes());
+                needles.add("the key that was typed", &typed_key.as_bytes()[16..]);
                 needles.add(
                     "the key that was typed, lower case",
                     typed_key[16..].to_lowercase().as_bytes(),
