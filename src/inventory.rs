@@ -201,13 +201,13 @@ pub struct Variable {
     /// Whether it may be given to a child although its name steers the process itself (`PATH`, `NODE_OPTIONS`, `LD_*`).
     pub steers_process: bool,
     /// For a variable that only the first start needs.
-    pub bootstrap: Option<Bootstrap>,
+    pub bootstrap: Option<Box<Bootstrap>>,
     /// Whether stored data can't be read without it: then it is never replaced without `rotation.before`.
     pub encrypts_stored_data: bool,
     /// How its value follows from others.
-    pub derive: Option<Derive>,
+    pub derive: Option<Box<Derive>>,
     /// How its value is replaced.
-    pub rotation: Option<Rotation>,
+    pub rotation: Option<Box<Rotation>>,
 }
 
 /// In which profiles a variable needs a value.

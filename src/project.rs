@@ -19,11 +19,11 @@ use crate::inventory::{Inventory, Profile, Target, Variable};
 use crate::problem::{Place, Problem};
 use crate::secret::{self, Name, Secret, Secrets};
 use crate::template;
-use crate::vault::{Identities, Opened, Vault};
+use crate::vault::{Identities, Vault};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The inventory's file name.
 pub const INVENTORY: &str = "dotage.yaml";
@@ -37,6 +37,9 @@ pub struct Project {
     /// What its `dotage.yaml` says.
     pub inventory: Inventory,
 }
+
+/// Declared variables, by name.
+pub type Wanted<'a> = BTreeMap<&'a Name, &'a Variable>;
 
 /// Values of a profile.
 pub struct Values {
@@ -162,7 +165,7 @@ impl Project {
     ///
     /// # Errors
     /// When there is no such service.
-    pub fn names(&self, service: Option<&str>) -> Result<BTreeSet<Name>, Problem> {
+    pub fn names(&self, service: Option<&str>) -> Result<Wanted<'_>, Problem> {
         if let Some(service) = service
             && !self.inventory.services.contains_key(service)
         {
@@ -187,7 +190,6 @@ impl Project {
             .variables
             .iter()
             .filter(|(_, variable)| uses(variable))
-            .map(|(name, _)| name.clone())
             .collect())
     }
 
@@ -199,63 +201,59 @@ impl Project {
     pub fn values(
         &self,
         profile: &str,
-        wanted: &BTreeSet<Name>,
+        wanted: &Wanted<'_>,
         identities: &dyn Fn() -> Result<Identities, Problem>,
     ) -> Result<Values, Problem> {
         let (profile, said) = self.profile(Some(profile))?;
         let vault = self.vault(said);
-        let mut stored = BTreeSet::new();
-        for name in wanted {
-            self.parts(name, &mut stored);
-        }
-        let mut bundles = BTreeSet::new();
-        for variable in stored
+        let (derived, mut stored): (Wanted, Wanted) = wanted
             .iter()
-            .filter_map(|name| self.inventory.variables.get(name))
-        {
-            bundles.insert(vault.bundle_for(&variable.bundle)?);
+            .partition(|(_, variable)| variable.derive.is_some());
+        for variable in derived.values() {
+            self.parts(variable, &mut stored);
+        }
+        let declared: BTreeSet<&str> = stored.values().map(|variable| &*variable.bundle).collect();
+        let mut homes = BTreeMap::new();
+        for declared in declared {
+            homes.insert(declared, vault.bundle_for(declared)?);
         }
         // A bundle that isn't there yet holds nothing: what it lacks is said name by name, with how to set it.
-        bundles.retain(|bundle| vault.file(bundle).symlink_metadata().is_ok());
-        let Opened {
-            secrets: mut open,
-            bundle_of,
-            opened_by,
-        } = if bundles.is_empty() {
-            Opened {
-                secrets: Secrets::new(),
-                bundle_of: BTreeMap::new(),
-                opened_by: BTreeMap::new(),
-            }
+        let there = |bundle: &&String| vault.file(bundle).symlink_metadata().is_ok();
+        let bundles: BTreeSet<String> = homes.values().filter(there).cloned().collect();
+        let (open, bundle_of, opened_by) = if bundles.is_empty() {
+            (Secrets::new(), BTreeMap::new(), BTreeMap::new())
         } else {
-            vault.open(Some(&bundles), &identities()?)?
+            let opened = vault.open(Some(&bundles), &identities()?)?;
+            (opened.secrets, opened.bundle_of, opened.opened_by)
         };
-        let mut secrets = Secrets::new();
+        // All of these are in the order of the names: one pass joins them.
+        let mut open = open.into_iter().zip(bundle_of.into_values()).peekable();
+        let mut found = Vec::with_capacity(stored.len());
         let mut defaulted = BTreeSet::new();
-        for name in stored {
-            let Some(variable) = self.inventory.variables.get(&name) else {
-                continue;
-            };
-            let value = match open.remove(&name) {
-                Some(secret) => {
-                    let bundle = bundle_of.get(&name).map_or("", String::as_str);
-                    Self::check_home(&vault, &name, variable, bundle)?;
-                    decoded(secret, &name, variable, &vault.file(bundle))?
+        for (&name, variable) in &stored {
+            while open.next_if(|((other, _), _)| other < name).is_some() {}
+            if let Some(((name, secret), bundle)) = open.next_if(|((other, _), _)| other == name) {
+                let home = homes.get(&*variable.bundle).unwrap_or(&bundle);
+                if *home != bundle {
+                    return Err(wrong_bundle(&vault, &name, &bundle, home));
                 }
-                None => match variable.defaults.get(profile) {
-                    Some(default) => {
-                        defaulted.insert(name.clone());
-                        Secret::new(default.value.clone().into_bytes())
-                    }
-                    None => continue,
-                },
-            };
-            secrets.insert(name, value);
+                let secret = decoded(secret, &name, variable, &vault, &bundle)?;
+                found.push((name, secret));
+            } else if let Some(default) = variable.defaults.get(profile) {
+                defaulted.insert(name.clone());
+                found.push((
+                    name.clone(),
+                    Secret::new(default.value.clone().into_bytes()),
+                ));
+            }
         }
-        for name in wanted {
-            self.derive(name, &mut secrets)?;
+        let mut secrets: Secrets = found.into_iter().collect();
+        if !derived.is_empty() {
+            for (name, variable) in derived {
+                self.derive(name, variable, &mut secrets)?;
+            }
+            secrets.retain(|name, _| wanted.contains_key(name));
         }
-        secrets.retain(|name, _| wanted.contains(name));
         secret::wipe_stack();
         Ok(Values {
             secrets,
@@ -264,60 +262,37 @@ impl Project {
         })
     }
 
-    /// A value in a bundle that other readers open is outside its boundary.
-    fn check_home(
-        vault: &Vault,
+    /// The variables that a vault has to hold so that a derived one has a value; the inventory has no circles.
+    fn parts<'a>(&'a self, variable: &Variable, stored: &mut Wanted<'a>) {
+        let names = variable.derive.iter().flat_map(|derive| &derive.names);
+        for (name, part) in names.filter_map(|name| self.inventory.variables.get_key_value(name)) {
+            if part.derive.is_some() {
+                self.parts(part, stored);
+            } else {
+                stored.insert(name, part);
+            }
+        }
+    }
+
+    /// Computes a derived value whose parts are all there.
+    fn derive(
+        &self,
         name: &Name,
         variable: &Variable,
-        bundle: &str,
+        secrets: &mut Secrets,
     ) -> Result<(), Problem> {
-        let home = vault.bundle_for(&variable.bundle)?;
-        if home == bundle {
-            return Ok(());
-        }
-        Err(Problem::new("wrong-bundle", format!("{name} is in bundle {bundle}, and the inventory says {home}"))
-            .at(Place::file(vault.file(bundle)))
-            .help(format!("move it: dotage get {name} | dotage set {name}, then dotage edit {bundle} and delete its line")))
-    }
-
-    /// The names that a vault has to hold so that `name` has a value.
-    fn parts(&self, name: &Name, stored: &mut BTreeSet<Name>) {
-        match self
-            .inventory
-            .variables
-            .get(name)
-            .map(|variable| &variable.derive)
-        {
-            Some(Some(derive)) => derive
-                .names
-                .iter()
-                .for_each(|part| self.parts(part, stored)),
-            Some(None) => {
-                stored.insert(name.clone());
-            }
-            None => {}
-        }
-    }
-
-    /// Computes a derived value whose parts are all there; the inventory has no circles.
-    fn derive(&self, name: &Name, secrets: &mut Secrets) -> Result<(), Problem> {
-        let Some(derive) = self
-            .inventory
-            .variables
-            .get(name)
-            .and_then(|variable| variable.derive.as_ref())
-        else {
+        let Some(derive) = &variable.derive else {
             return Ok(());
         };
         for part in &derive.names {
-            self.derive(part, secrets)?;
+            if let Some(variable) = self.inventory.variables.get(part) {
+                self.derive(part, variable, secrets)?;
+            }
         }
         if derive.names.iter().all(|part| secrets.contains_key(part)) {
             let place = self.inventory.place(derive.at);
-            secrets.insert(
-                name.clone(),
-                template::derive(name, &derive.expression, &place, secrets)?,
-            );
+            let value = template::derive(name, &derive.expression, &place, secrets)?;
+            secrets.insert(name.clone(), value);
         }
         Ok(())
     }
@@ -382,12 +357,23 @@ impl Project {
     }
 }
 
+/// A value in a bundle that other readers open is outside its boundary.
+fn wrong_bundle(vault: &Vault, name: &Name, bundle: &str, home: &str) -> Problem {
+    let message = format!("{name} is in bundle {bundle}, and the inventory says {home}");
+    Problem::new("wrong-bundle", message)
+        .at(Place::file(vault.file(bundle)))
+        .help(format!(
+            "take its line out with `dotage edit {bundle}`, and put it where it belongs: dotage set {name}"
+        ))
+}
+
 /// The bytes of a value that a vault may hold as base64.
 fn decoded(
     secret: Secret,
     name: &Name,
     variable: &Variable,
-    bundle: &Path,
+    vault: &Vault,
+    bundle: &str,
 ) -> Result<Secret, Problem> {
     if !variable.base64 {
         return Ok(secret);
@@ -400,7 +386,7 @@ fn decoded(
                 "not-base64",
                 format!("{name} is declared as base64 in the vault, and its value is not"),
             )
-            .at(Place::file(bundle))
+            .at(Place::file(vault.file(bundle)))
             .help(format!(
                 "set its bytes again: dotage set {name} --from-file FILE"
             ))

@@ -92,7 +92,10 @@ pub type Secrets = BTreeMap<Name, Secret>;
 /// Overwrites what the calls that have just returned left on the stack: a cipher works on copies of its blocks there
 /// and a parser on copies of its text, which no allocator wipes.
 #[inline(never)]
-#[expect(clippy::large_stack_arrays, reason = "the stack is what it is for")]
+#[expect(
+    clippy::large_stack_arrays,
+    reason = "the stack is what it is there to overwrite"
+)]
 pub fn wipe_stack() {
     let mut deep = [0u8; 64 * 1024];
     std::hint::black_box(&mut deep);

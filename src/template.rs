@@ -393,11 +393,12 @@ impl Template {
                 .get_template(file)
                 .map_err(|error| self.explain(&error, None))?;
             let asked = template.undeclared_variables(false);
-            names.extend(
-                asked
-                    .into_iter()
-                    .filter(|name| !functions.contains(name.as_str())),
-            );
+            // Built at once from a whole source's names: thousands of single insertions cost more.
+            let mut asked: BTreeSet<String> = asked
+                .into_iter()
+                .filter(|name| !functions.contains(name.as_str()))
+                .collect();
+            names.append(&mut asked);
         }
         Ok(names)
     }

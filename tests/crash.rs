@@ -12,13 +12,7 @@
 //! counts when it may create, a `write` when it isn't talk), and the command is killed when it enters each of them; one number further the command
 //! must end well, which shows that none was missed. The disk's errors are put in at the same calls.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::format_collect,
-    clippy::too_many_lines
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "canary/needles.rs"]
 mod needles;
@@ -57,7 +51,7 @@ const KINDS: [&str; 16] = [
     "mkdirat",
 ];
 
-const INVENTORY: &str = r"
+const INVENTORY: &str = r#"
 profiles:
   development: { vault: vault/development.age }
   production: { vault: vault/production/ }
@@ -70,7 +64,7 @@ variables:
 targets:
   file: { template: templates/two.env.j2, to: out/.env, profile: production }
   folder: { folder: true, to: out/folder, profile: production, service: api, names: [ONE, TWO] }
-";
+"#;
 const READER: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 const NEW: &str = "new-b2vjHqzWm8Xs4TgKd9";
 

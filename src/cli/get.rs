@@ -2,8 +2,7 @@
 
 use super::{Done, Failure, Shell, print};
 use crate::problem::{Printable, Problem};
-use crate::project::Project;
-use std::collections::BTreeSet;
+use crate::project::{Project, Wanted};
 use std::io::{self, IsTerminal};
 
 /// Write one value to a pipe; to a terminal only with --reveal
@@ -23,7 +22,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let project = Project::find()?;
-    let (name, _) = project.variable(&args.name)?;
+    let (name, variable) = project.variable(&args.name)?;
     let (profile, _) = project.profile(args.profile.as_deref())?;
     let terminal = io::stdout().is_terminal();
     if terminal && !args.reveal {
@@ -36,7 +35,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         ))
         .into());
     }
-    let wanted = BTreeSet::from([name.clone()]);
+    let wanted = Wanted::from([(name, variable)]);
     let values = project.values(profile, &wanted, &|| shell.identities())?;
     shell.tell_openers(&values.opened_by);
     let Some(value) = values.secrets.get(name) else {

@@ -85,8 +85,7 @@ pub(super) fn text(args: &Args, shell: &Shell) -> Result<String, Failure> {
         Some(result) => Some(result?),
         None => None,
     };
-    let rows = names.iter().filter_map(|name| {
-        let variable = project.inventory.variables.get(name)?;
+    let rows = names.iter().map(|(&name, variable)| {
         let value = match &values {
             None => "?",
             Some(values) if !values.secrets.contains_key(name) => "missing",
@@ -94,7 +93,7 @@ pub(super) fn text(args: &Args, shell: &Shell) -> Result<String, Failure> {
             Some(values) if values.defaulted.contains(name) => "default",
             Some(_) => "set",
         };
-        Some(Row {
+        Row {
             name: name.to_string(),
             value: if value == "missing" && !variable.is_required(profile, None) {
                 "-"
@@ -114,7 +113,7 @@ pub(super) fn text(args: &Args, shell: &Shell) -> Result<String, Failure> {
             format: variable.format.value.to_string(),
             sensitive: variable.sensitive,
             purpose: variable.purpose.clone(),
-        })
+        }
     });
     let rows: Vec<Row> = rows.collect();
     Ok(match if args.json { Form::Json } else { args.format } {

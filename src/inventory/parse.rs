@@ -368,7 +368,8 @@ fn variable<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Variable {
     });
     let bootstrap = fields
         .take("bootstrap")
-        .and_then(|field| bootstrap(reader, field.node));
+        .and_then(|field| bootstrap(reader, field.node))
+        .map(Box::new);
     let derive = fields.take("derive").and_then(|field| reader.text(field));
     Variable {
         at,
@@ -392,10 +393,10 @@ fn variable<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Variable {
         encrypts_stored_data: reader
             .boolean(fields.take("encrypts_stored_data"))
             .unwrap_or(false),
-        derive: derive.and_then(|spot| derived(reader, spot)),
+        derive: derive.and_then(|spot| derived(reader, spot)).map(Box::new),
         rotation: fields
             .take("rotation")
-            .map(|field| rotation(reader, field.node)),
+            .map(|field| Box::new(rotation(reader, field.node))),
         format,
     }
 }

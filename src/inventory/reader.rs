@@ -208,6 +208,7 @@ impl<'t> Reader<'t> {
         field: Option<Field<'t>>,
         words: &[(&str, T)],
     ) -> Option<T> {
+        let field = Some(field?);
         let wanted: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
         self.parsed(field, &wanted.join(" or "), |text| {
             words
@@ -230,6 +231,7 @@ impl<'t> Reader<'t> {
         min: usize,
         max: usize,
     ) -> Option<usize> {
+        let field = Some(field?);
         let wanted = format!("a number from {min} to {max}");
         self.parsed(field, &wanted, |text| {
             text.parse()

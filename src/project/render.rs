@@ -1,15 +1,15 @@
 //! What a target is made of: its template and values, rendered and proven, ready to be written.
 
-use super::Project;
+use super::{Project, Wanted};
 use crate::dialect::Dialect;
 use crate::file::{self, Attributes, Change};
-use crate::inventory::{Origin, Target};
+use crate::inventory::{Origin, Target, Variable};
 use crate::preset;
 use crate::problem::Problem;
-use crate::secret::{Name, Secret};
+use crate::secret::{Name, Secret, Secrets};
 use crate::template::{self, Listed, Scope, Template};
 use crate::vault::Identities;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What to render, for whom, and where to.
@@ -97,7 +97,7 @@ impl Project {
     ) -> Result<Made, Vec<Problem>> {
         let mut visible = self.names(recipe.service.as_deref())?;
         if !recipe.names.is_empty() {
-            visible.retain(|name| recipe.names.contains(name));
+            visible.retain(|name, _| recipe.names.contains(name));
         }
         match &recipe.template {
             Some(template) => self.make_file(recipe, template, &visible, identities),
@@ -109,7 +109,7 @@ impl Project {
         &self,
         recipe: &Recipe,
         template: &Path,
-        visible: &BTreeSet<Name>,
+        visible: &Wanted<'_>,
         identities: &dyn Fn() -> Result<Identities, Problem>,
     ) -> Result<Made, Vec<Problem>> {
         let beside = self.root.join(template);
@@ -119,35 +119,36 @@ impl Project {
             &beside
         };
         let template = Template::load(path, recipe.dialect, preset::TEMPLATES)?;
-        let mut wanted = BTreeSet::new();
+        let mut wanted = Vec::new();
         let mut problems = Vec::new();
+        let mut lists = false;
         for name in template.names() {
             match name.as_str() {
-                "variables" => wanted.extend(visible.iter().cloned()),
+                "variables" => lists = true,
                 "profile" | "service" | "env" => {}
-                name => match visible.get(name) {
-                    Some(name) => {
-                        wanted.insert(name.clone());
-                    }
-                    None => problems.push(self.invisible(&template, name, recipe)),
+                name => match self.inventory.variables.get_key_value(name) {
+                    Some(known) if visible.contains_key(known.0) => wanted.push(known),
+                    _ => problems.push(self.invisible(&template, name, recipe)),
                 },
             }
         }
+        let wanted = if lists {
+            visible.clone()
+        } else {
+            wanted.into_iter().collect()
+        };
         if !problems.is_empty() {
             return Err(problems);
         }
         let values = self.values(&recipe.profile, &wanted, identities)?;
-        self.complete(recipe, &wanted, &values.secrets.keys().collect())?;
+        self.complete(recipe, &wanted, &values.secrets)?;
         let listed = wanted
             .iter()
-            .filter(|name| values.secrets.contains_key(*name))
-            .filter_map(|name| {
-                let variable = self.inventory.variables.get(name)?;
-                Some(Listed {
-                    name: name.clone(),
-                    sensitive: variable.sensitive,
-                    purpose: variable.purpose.clone(),
-                })
+            .filter(|(name, _)| lists && values.secrets.contains_key(**name))
+            .map(|(name, variable)| Listed {
+                name: (*name).clone(),
+                sensitive: variable.sensitive,
+                purpose: variable.purpose.clone(),
             });
         let scope = Scope {
             variables: listed.collect(),
@@ -178,11 +179,11 @@ impl Project {
     fn make_folder(
         &self,
         recipe: &Recipe,
-        visible: &BTreeSet<Name>,
+        visible: &Wanted<'_>,
         identities: &dyn Fn() -> Result<Identities, Problem>,
     ) -> Result<Made, Vec<Problem>> {
         let values = self.values(&recipe.profile, visible, identities)?;
-        self.complete(recipe, visible, &values.secrets.keys().collect())?;
+        self.complete(recipe, visible, &values.secrets)?;
         let service = recipe
             .service
             .as_ref()
@@ -207,19 +208,18 @@ impl Project {
     fn complete(
         &self,
         recipe: &Recipe,
-        wanted: &BTreeSet<Name>,
-        have: &BTreeSet<&Name>,
+        wanted: &Wanted<'_>,
+        have: &Secrets,
     ) -> Result<(), Vec<Problem>> {
-        let required = |name: &&Name| {
-            self.inventory.variables.get(*name).is_some_and(|variable| {
-                variable.is_required(&recipe.profile, recipe.service.as_deref())
-            })
-        };
+        if have.len() == wanted.len() {
+            return Ok(());
+        }
+        let required =
+            |variable: &Variable| variable.is_required(&recipe.profile, recipe.service.as_deref());
         let missing: Vec<Problem> = wanted
             .iter()
-            .filter(|name| !have.contains(name))
-            .filter(required)
-            .map(|name| self.missing(name, &recipe.profile))
+            .filter(|(name, variable)| !have.contains_key(**name) && required(variable))
+            .map(|(name, _)| self.missing(name, &recipe.profile))
             .collect();
         if missing.is_empty() {
             Ok(())
