@@ -6,6 +6,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::format_collect,
+    clippy::zombie_processes,
     clippy::too_many_lines
 )]
 

@@ -12,7 +12,13 @@
 //! counts when it may create, a `write` when it isn't talk), and the command is killed when it enters each of them; one number further the command
 //! must end well, which shows that none was missed. The disk's errors are put in at the same calls.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::format_collect,
+    clippy::needless_raw_string_hashes
+)]
 
 #[path = "canary/needles.rs"]
 mod needles;
