@@ -12,7 +12,13 @@
 //! counts when it may create, a `write` when it isn't talk), and the command is killed when it enters each of them; one number further the command
 //! must end well, which shows that none was missed. The disk's errors are put in at the same calls.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::format_collect,
+    clippy::needless_raw_string_hashes
+)]
 
 #[path = "canary/needles.rs"]
 mod needles;
@@ -414,8 +420,7 @@ impl Trial<'_> {
                     Some((_, Content::Bundle(old, _))) => old.clone(),
                     _ => BTreeMap::new(),
                 };
-                let kept =
-                    |name: &String| old.contains_key(name) && old.get(name) == new.get(name);
+                let kept = |name: &String| old.contains_key(name) && old.get(name) == new.get(name);
                 new_readers == readers
                     && new.keys().eq(now.keys())
                     && now.iter().all(|(name, value)| {

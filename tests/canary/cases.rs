@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
+type Damage = Box<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>;
 type Before = Box<dyn Fn(&Scene) + Send + Sync>;
 
 /// How a case is run.
@@ -296,7 +297,7 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
                 )
                 .as_bytes(),
                 0o755,
-            )
+            );
         }
     };
     cases.extend([
@@ -448,7 +449,7 @@ fn identities(canaries: &Canaries, cases: &mut Vec<Case>) {
                 &scene.path("given").join(name),
                 format!("#!/bin/sh\n{text}\n").as_bytes(),
                 0o755,
-            )
+            );
         }
     };
     let command = |name: &str, text: String| {
@@ -524,7 +525,7 @@ fn identities(canaries: &Canaries, cases: &mut Vec<Case>) {
                         &scene.path("given/age-plugin-canary"),
                         text.as_bytes(),
                         0o755,
-                    )
+                    );
                 })
                 .env("DOTAGE_IDENTITY", identity)
                 .codes(&[2, 3]),
@@ -656,7 +657,6 @@ fn vaults(canaries: &Canaries, cases: &mut Vec<Case>) {
         &["unset", "ASCII"],
         &["edit"],
     ];
-    type Damage = Box<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>;
     let damages: Vec<(&str, Damage)> = vec![
         (
             "truncated",
@@ -773,7 +773,7 @@ fn vaults(canaries: &Canaries, cases: &mut Vec<Case>) {
                             &scene.vault(),
                             &damage(fs::read(scene.vault()).unwrap()),
                             0o644,
-                        )
+                        );
                     })
                     .env("EDITOR", "true")
                     .stdin(b"x")
@@ -901,17 +901,17 @@ fn files(cases: &mut Vec<Case>) {
     };
     cases.extend([
         target("a symlink", |scene| {
-            symlink("/etc/passwd", scene.path("project/out/shell.env")).unwrap()
+            symlink("/etc/passwd", scene.path("project/out/shell.env")).unwrap();
         }),
         target("a dangling symlink", |scene| {
-            symlink("nothing", scene.path("project/out/shell.env")).unwrap()
+            symlink("nothing", scene.path("project/out/shell.env")).unwrap();
         }),
         target("with a hard link", |scene| {
             scene.put("out/shell.env", b"x");
             fs::hard_link(scene.path("project/out/shell.env"), scene.path("tmp/link")).unwrap();
         }),
         target("a folder", |scene| {
-            fs::create_dir(scene.path("project/out/shell.env")).unwrap()
+            fs::create_dir(scene.path("project/out/shell.env")).unwrap();
         }),
         target("a FIFO", |scene| {
             assert!(
@@ -1137,7 +1137,7 @@ fn killed(cases: &mut Vec<Case>) {
                         &scene.path("given/slow"),
                         b"#!/bin/sh\nexec sleep 2\n",
                         0o755,
-                    )
+                    );
                 })
                 .env("DOTAGE_IDENTITY_COMMAND", "slow")
                 .how(How::Signal(signal))
@@ -1150,7 +1150,7 @@ fn killed(cases: &mut Vec<Case>) {
                         &scene.path("given/slow"),
                         b"#!/bin/sh\nexec sleep 2\n",
                         0o755,
-                    )
+                    );
                 })
                 .env("EDITOR", "slow")
                 .how(How::Signal(signal))

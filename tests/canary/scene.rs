@@ -124,7 +124,7 @@ impl Canaries {
             let mut needles = Needles::new();
             if whole {
                 needles.add("what was typed", typed.as_bytes());
-                needles.add("the key that was typed", typed_key[16..].as_bytes());
+                needles.add("the key that was typed", &typed_key.as_bytes()[16..]);
                 needles.add(
                     "the key that was typed, lower case",
                     typed_key[16..].to_lowercase().as_bytes(),
@@ -320,10 +320,11 @@ fn walk(folder: &Path, name: &str, files: &mut Vec<(String, u32, Vec<u8>)>) {
         } else if data.is_symlink() {
             let to = fs::read_link(entry.path()).unwrap_or_default();
             files.push((name, 0o600, to.to_string_lossy().into_owned().into_bytes()));
-        } else if data.is_file() && data.len() < 4 << 20 {
-            if let Ok(bytes) = fs::read(entry.path()) {
-                files.push((name, data.mode() & 0o7777, bytes));
-            }
+        } else if data.is_file()
+            && data.len() < 4 << 20
+            && let Ok(bytes) = fs::read(entry.path())
+        {
+            files.push((name, data.mode() & 0o7777, bytes));
         }
     }
 }

@@ -68,7 +68,7 @@ impl Watch {
     }
 }
 
-/// The parent of a process: proc_pid_stat(5), the second field after the name in parentheses.
+/// The parent of a process: `proc_pid_stat(5)`, the second field after the name in parentheses.
 fn parent(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?
