@@ -68,7 +68,7 @@ pub(super) fn write(value: &[u8], out: &mut Vec<u8>) -> Result<(), Unwritable> {
     Ok(())
 }
 
-/// Reads the forms that [`write`] writes, comments and blank lines, and nothing else.
+/// Reads the forms that [`write()`] writes, comments and blank lines, and nothing else.
 pub(super) fn read(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
     let mut entries = Entries::new();
     let mut place = 0;
