@@ -55,7 +55,7 @@ fn no_secret_is_printed_by_any_verb_used_well_or_badly() {
                     .lock()
                     .unwrap()
                     .look(Path::new(DOTAGE), &canaries.watched);
-                std::thread::sleep(Duration::from_millis(10));
+                std::thread::sleep(Duration::from_millis(3));
             }
         });
         let workers: Vec<_> = (0..3)
@@ -121,7 +121,7 @@ fn no_secret_is_printed_by_any_verb_used_well_or_badly() {
         "{} of {held} were seen",
         watch.held.len()
     );
-    assert!(watch.seen.len() >= cases.len() / 3, "{}", watch.seen.len());
+    assert!(watch.seen.len() >= 60, "{}", watch.seen.len());
     assert!(watch.started.len() >= 5, "{}", watch.started.len());
     assert!(bytes.load(Ordering::Relaxed) > 1_000_000);
 }
