@@ -3,7 +3,7 @@
 use super::{CLOSE, DIGIT_ZERO, OPEN};
 use crate::dialect::{self, Dialect};
 use crate::secret::Name;
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 
 /// What went wrong, at which hole when it is about one.
 pub(super) struct Fault {
@@ -46,9 +46,36 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// The harmless word that stands for a hole: every dialect reads it bare.
-fn stand_in(hole: usize) -> String {
-    format!("Hole{hole:08x}eloH")
+/// The harmless word that stands for a hole, `Hole`, eight hexadecimal digits, `eloH`: every dialect reads it bare.
+fn stand_in(hole: usize) -> [u8; STAND_IN] {
+    let mut word = *b"Hole00000000eloH";
+    for (index, digit) in word[4..12].iter_mut().rev().enumerate() {
+        *digit = b"0123456789abcdef"[hole >> (4 * index) & 15];
+    }
+    word
+}
+
+/// The length of a stand-in.
+const STAND_IN: usize = 16;
+
+/// Whether a text is `NAME=` and nothing else.
+fn is_assignment(text: &str) -> bool {
+    text.strip_suffix('=')
+        .is_some_and(|name| Name::new(name).is_some())
+}
+
+fn unwritable(dialect: Dialect, name: &str, hole: usize, why: &dialect::Unwritable) -> Fault {
+    Fault {
+        rule: "unwritable",
+        message: format!(
+            "{} cannot carry the value of {name}: {}",
+            dialect.name(),
+            why.why
+        ),
+        help: why.instead.to_owned(),
+        hole: Some(hole),
+        line: None,
+    }
 }
 
 /// Fills a skeleton's holes. A name is repeated in messages and reports, so a hole in one must not be a secret's value.
@@ -66,8 +93,10 @@ pub(super) fn fill(
         reference: Vec::with_capacity(skeleton.len() * 2),
     };
     let mut seen = vec![false; holes.len()];
+    let document = matches!(dialect, Dialect::Json | Dialect::Yaml);
+    let mut pieces = Vec::new();
     for line in skeleton.split_inclusive('\n') {
-        let pieces = pieces(line)?;
+        cut(line, &mut pieces)?;
         for piece in &pieces {
             if let Piece::Hole(hole) = piece {
                 *seen.get_mut(*hole).ok_or_else(broken)? = true;
@@ -75,8 +104,15 @@ pub(super) fn fill(
         }
         match pieces.as_slice() {
             [] | [Piece::Text(_)] => filled.literal(line),
-            _ if matches!(dialect, Dialect::Json | Dialect::Yaml) => {
-                filled.document(dialect, line, &pieces, holes)?;
+            _ if document => filled.document(dialect, line, &pieces, holes)?,
+            // Nearly every line there is: it needs nothing put together.
+            [Piece::Text(name), Piece::Hole(hole), Piece::Text("\n")] if is_assignment(name) => {
+                let name = &name[..name.len() - 1];
+                let value = value_at(holes, *hole)?.as_bytes();
+                let unwritable = |why| unwritable(dialect, name, *hole, &why);
+                let assign = |value, out| dialect.assign(name, value, out).map_err(unwritable);
+                assign(value, &mut filled.text)?;
+                assign(&stand_in(*hole), &mut filled.reference)?;
             }
             _ => filled.assignment(dialect, &pieces, holes, is_secret)?,
         }
@@ -99,6 +135,7 @@ pub(super) fn prove(
     dialect: Dialect,
     filled: &Filled,
     holes: &[String],
+    is_secret: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<String>, Fault> {
     let meant = dialect
         .read(&filled.reference)
@@ -127,8 +164,11 @@ pub(super) fn prove(
     let mut places = Vec::with_capacity(read.len());
     let mut pairs = read.iter();
     for (name, value) in &meant {
-        let name = restore(name.as_bytes(), holes).0;
+        let (name, in_name) = restore(name.as_bytes(), holes);
         let name = String::from_utf8_lossy(&name);
+        if let Some(hole) = in_name.filter(|hole| value_at(holes, *hole).is_ok_and(is_secret)) {
+            return Err(secret_as_name(hole));
+        }
         let (value, hole) = restore(value, holes);
         match pairs.next() {
             Some((read_name, read_value)) if *read_name == *name && **read_value == *value => {
@@ -142,14 +182,19 @@ pub(super) fn prove(
     if pairs.next().is_some() {
         return Err(differs(None, None));
     }
-    let mut seen = BTreeSet::new();
-    let mut named = names.iter().zip(&places);
-    if let Some((twice, place)) = named.find(|(name, _)| !seen.insert(name.as_str())) {
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort_unstable();
+    let twice = sorted.windows(2).find_map(|pair| match pair {
+        [one, other] if one == other => Some(*one),
+        _ => None,
+    });
+    if let Some(twice) = twice {
+        let second = names.iter().rposition(|name| name == twice);
         return Err(Fault {
             rule: "assigned-twice",
             message: format!("{twice} is assigned twice"),
             help: "remove one of the two lines: consumers differ in which one they take".to_owned(),
-            hole: *place,
+            hole: second.and_then(|second| *places.get(second)?),
             line: None,
         });
     }
@@ -168,7 +213,7 @@ impl Filled {
         for piece in pieces {
             match piece {
                 Piece::Text(text) => filled.literal(text),
-                Piece::Hole(hole) => filled.plain(*hole, value(holes, *hole)?),
+                Piece::Hole(hole) => filled.plain(*hole, value_at(holes, *hole)?),
             }
         }
         Ok(filled)
@@ -176,7 +221,7 @@ impl Filled {
 
     fn plain(&mut self, hole: usize, value: &str) {
         self.text.extend_from_slice(value.as_bytes());
-        self.reference.extend_from_slice(stand_in(hole).as_bytes());
+        self.reference.extend_from_slice(&stand_in(hole));
     }
 
     /// A line of an environment file that has a hole: `NAME=`, and a value that is quoted as a whole.
@@ -211,15 +256,8 @@ impl Filled {
             _ => false,
         };
         let mut in_name = before.iter().filter_map(Piece::hole);
-        if let Some(secret) = in_name.find(|&hole| value(holes, hole).is_ok_and(is_secret)) {
-            return Err(Fault {
-                rule: "misplaced-value",
-                message: "a secret's value where a name is expected".to_owned(),
-                help: "write the name out, or {{ variable.name }} in a loop over `variables`"
-                    .to_owned(),
-                hole: Some(secret),
-                line: None,
-            });
+        if let Some(secret) = in_name.find(|&hole| value_at(holes, hole).is_ok_and(is_secret)) {
+            return Err(secret_as_name(secret));
         }
         let name = Filled::plainly(&before, holes)?;
         let bare_name = String::from_utf8_lossy(&name.text);
@@ -269,17 +307,9 @@ impl Filled {
             (&name.reference, &value.reference, &mut self.reference),
         ] {
             let name = std::str::from_utf8(name).unwrap_or_default();
-            dialect.assign(name, value, out).map_err(|why| Fault {
-                rule: "unwritable",
-                message: format!(
-                    "{} cannot carry the value of {bare_name}: {}",
-                    dialect.name(),
-                    why.why
-                ),
-                help: why.instead.to_owned(),
-                hole,
-                line: None,
-            })?;
+            dialect
+                .assign(name, value, out)
+                .map_err(|why| unwritable(dialect, bare_name, hole.unwrap_or_default(), &why))?;
             if !newline {
                 out.pop();
             }
@@ -293,7 +323,7 @@ impl Filled {
             match piece {
                 Piece::Text(text) => self.literal(text),
                 Piece::Hole(hole) => {
-                    let value = value(holes, *hole)?;
+                    let value = value_at(holes, *hole)?;
                     if value.chars().any(char::is_control) || value.ends_with('\\') {
                         return Err(Fault {
                             rule: "misplaced-value",
@@ -343,7 +373,7 @@ impl Filled {
                 }
                 Some(Piece::Hole(_)) => false,
             };
-            let value = value(holes, hole)?;
+            let value = value_at(holes, hole)?;
             if before && after {
                 let fault = |why: &dialect::Unwritable| Fault {
                     rule: "unwritable",
@@ -354,7 +384,7 @@ impl Filled {
                 };
                 dialect
                     .write(value.as_bytes(), &mut self.text)
-                    .and_then(|()| dialect.write(stand_in(hole).as_bytes(), &mut self.reference))
+                    .and_then(|()| dialect.write(&stand_in(hole), &mut self.reference))
                     .map_err(|why| fault(&why))?;
             } else if value
                 .bytes()
@@ -432,8 +462,18 @@ fn halves<'a>(pieces: &[Piece<'a>]) -> Option<(Vec<Piece<'a>>, Vec<Piece<'a>>)> 
     Some((first, second))
 }
 
-fn value(holes: &[String], hole: usize) -> Result<&str, Fault> {
+fn value_at(holes: &[String], hole: usize) -> Result<&str, Fault> {
     holes.get(hole).map(String::as_str).ok_or_else(broken)
+}
+
+fn secret_as_name(hole: usize) -> Fault {
+    Fault {
+        rule: "misplaced-value",
+        message: "a secret's value where a name is expected".to_owned(),
+        help: "write the name out, or {{ variable.name }} in a loop over `variables`".to_owned(),
+        hole: Some(hole),
+        line: None,
+    }
 }
 
 fn broken() -> Fault {
@@ -446,8 +486,9 @@ fn broken() -> Fault {
     }
 }
 
-fn pieces(line: &str) -> Result<Vec<Piece<'_>>, Fault> {
-    let mut pieces = Vec::new();
+/// Cuts a line into its pieces.
+fn cut<'a>(line: &'a str, pieces: &mut Vec<Piece<'a>>) -> Result<(), Fault> {
+    pieces.clear();
     let mut rest = line;
     while let Some(open) = rest.find(OPEN) {
         if open > 0 {
@@ -472,34 +513,46 @@ fn pieces(line: &str) -> Result<Vec<Piece<'_>>, Fault> {
     if !rest.is_empty() {
         pieces.push(Piece::Text(rest));
     }
-    Ok(pieces)
+    Ok(())
 }
 
 /// The text with its stand-ins replaced by the values, and the first hole that it had.
-fn restore(text: &[u8], holes: &[String]) -> (Vec<u8>, Option<usize>) {
-    let mut out = Vec::with_capacity(text.len());
-    let mut first = None;
-    let mut rest = text;
+fn restore<'a>(text: &'a [u8], holes: &'a [String]) -> (Cow<'a, [u8]>, Option<usize>) {
+    let bytes = |hole: usize| holes.get(hole).map_or(&b""[..], String::as_bytes);
+    let Some((at, first)) = next_stand_in(text) else {
+        return (Cow::Borrowed(text), None);
+    };
+    if text.len() == STAND_IN {
+        return (Cow::Borrowed(bytes(first)), Some(first));
+    }
+    let mut out = text[..at].to_vec();
+    out.extend_from_slice(bytes(first));
+    let mut rest = &text[at + STAND_IN..];
     while let Some((at, hole)) = next_stand_in(rest) {
         out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(holes.get(hole).map_or(&b""[..], |value| value.as_bytes()));
-        first = first.or(Some(hole));
-        rest = &rest[at + 16..];
+        out.extend_from_slice(bytes(hole));
+        rest = &rest[at + STAND_IN..];
     }
     out.extend_from_slice(rest);
-    (out, first)
+    (Cow::Owned(out), Some(first))
 }
 
+/// The first stand-in in a text: where it begins, and its hole.
 fn next_stand_in(text: &[u8]) -> Option<(usize, usize)> {
-    text.windows(16)
-        .enumerate()
-        .filter(|(_, word)| word.starts_with(b"Hole") && word.ends_with(b"eloH"))
-        .find_map(|(at, word)| {
-            let digits = std::str::from_utf8(&word[4..12]).ok()?;
-            usize::from_str_radix(digits, 16)
-                .ok()
-                .map(|hole| (at, hole))
-        })
+    let mut from = 0;
+    while let Some(next) = text.get(from..)?.iter().position(|&byte| byte == b'H') {
+        let at = from + next;
+        let word = text.get(at..at + STAND_IN)?;
+        if word.starts_with(b"Hole")
+            && word.ends_with(b"eloH")
+            && let Some(digits) = std::str::from_utf8(&word[4..12]).ok()
+            && let Ok(hole) = usize::from_str_radix(digits, 16)
+        {
+            return Some((at, hole));
+        }
+        from = at + 1;
+    }
+    None
 }
 
 fn last_stand_in(text: &[u8]) -> Option<usize> {
@@ -507,7 +560,7 @@ fn last_stand_in(text: &[u8]) -> Option<usize> {
     let mut rest = text;
     while let Some((at, hole)) = next_stand_in(rest) {
         last = Some(hole);
-        rest = &rest[at + 16..];
+        rest = &rest[at + STAND_IN..];
     }
     last
 }

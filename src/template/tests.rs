@@ -358,3 +358,60 @@ fn a_derived_value_is_percent_encoded() {
         Ok(b"x://u:p%40ss%2Fw%C3%B6rd@h".to_vec())
     );
 }
+
+#[test]
+fn plain_names_are_what_the_engine_finds() {
+    let env = Environment::new();
+    for source in [
+        "A={{ ONE }}\nB={{TWO}}{ {{ ONE }}\n",
+        "",
+        "{{ a.b }}",
+        "{{ A | upper }}",
+        "{% if A %}{% endif %}",
+        "{# A #}",
+        "{{ loop }}",
+        "{{ true }}",
+        "{{- A -}}",
+        "{{ A",
+    ] {
+        let Some(plain) = plain_names(source) else {
+            continue;
+        };
+        let engine = env
+            .template_from_str(source)
+            .unwrap()
+            .undeclared_variables(false);
+        assert_eq!(plain, engine.into_iter().collect(), "{source}");
+    }
+    assert_eq!(
+        plain_names("A={{ ONE }}\nB={{TWO}}\n").map(|names| names.len()),
+        Some(2)
+    );
+    for other in [
+        "{{ a.b }}",
+        "{{ A | upper }}",
+        "{% if A %}",
+        "{# A #}",
+        "{{ loop }}",
+        "{{- A }}",
+        "{{ A",
+    ] {
+        assert!(plain_names(other).is_none(), "{other}");
+    }
+}
+
+#[test]
+fn a_secret_is_no_name() {
+    for (file, source) in [
+        ("a.env.j2", "{{ PLAIN }}=1\n"),
+        ("a.yaml.j2", "{{ PLAIN }}: 1\n"),
+        ("a.json.j2", "{ {{ PLAIN }}: \"1\"}\n"),
+    ] {
+        let message = render(file, source).expect_err(source);
+        assert!(
+            message.contains("a secret's value where a name is expected"),
+            "{message}"
+        );
+        assert!(!message.contains("abc-123"), "{message}");
+    }
+}
