@@ -155,6 +155,11 @@ pub fn main() -> ExitCode {
     }));
     let cli = Cli::try_parse().unwrap_or_else(|error| unrepeated(error).exit());
     let shell = cli.shell;
+    // With it, the age crate prints what passes between it and a plugin, a file's key included.
+    if std::env::var_os("AGEDEBUG").is_some() {
+        say(Problem::new("agedebug", "AGEDEBUG is set, which makes age print keys to stderr").help("unset AGEDEBUG"));
+        return ExitCode::from(2);
+    }
     if let Some(directory) = &shell.directory
         && let Err(error) = std::env::set_current_dir(directory)
     {

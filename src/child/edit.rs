@@ -28,12 +28,14 @@ use zeroize::Zeroizing;
 /// The most that an edited file may hold.
 const LIMIT: usize = 16 * 1024 * 1024;
 const PREFIX: &str = "dotage-edit-";
+/// How often a refused text is opened again. A person is done long before; a script that never is has to end.
+const ROUNDS: usize = 100;
 
 /// Lets the user edit bytes, in `DOTAGE_EDITOR`, `VISUAL`, `EDITOR` or vi, until `validate` accepts them. `name` is the
 /// name that the editor shows, and tells it the language by its ending. Returns nothing when nothing was changed.
 ///
 /// A refusal is shown, and the editor opened again on the same text, at the problem's line. An editor that leaves a
-/// refused text as it is ends the editing with that problem.
+/// refused text as it is ends the editing with that problem, and so does the hundredth refusal.
 ///
 /// # Errors
 /// When there is no filesystem in memory; when the editor can't be started, fails, or leaves a swap file behind;
@@ -60,7 +62,7 @@ pub fn edit(
     );
     file::create(&path, initial, 0o600)?;
     let mut refused: Option<(Zeroizing<Vec<u8>>, Problem)> = None;
-    loop {
+    for _ in 0..ROUNDS {
         let line = refused
             .as_ref()
             .and_then(|(_, problem)| problem.place.as_ref())
@@ -84,6 +86,7 @@ pub fn edit(
             }
         }
     }
+    Err(refused.map_or_else(interrupted, |(_, problem)| problem))
 }
 
 /// Shows why a text is refused, before an editor covers it; at a terminal, until Enter is pressed.
