@@ -157,7 +157,11 @@ pub fn main() -> ExitCode {
     let shell = cli.shell;
     // With it, the age crate prints what passes between it and a plugin, a file's key included.
     if std::env::var_os("AGEDEBUG").is_some() {
-        say(Problem::new("agedebug", "AGEDEBUG is set, which makes age print keys to stderr").help("unset AGEDEBUG"));
+        say(Problem::new(
+            "agedebug",
+            "AGEDEBUG is set, which makes age print keys to stderr",
+        )
+        .help("unset AGEDEBUG"));
         return ExitCode::from(2);
     }
     if let Some(directory) = &shell.directory
