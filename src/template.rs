@@ -12,37 +12,30 @@
 //! only where it can quote nothing but the template (`words`).
 
 mod layout;
+mod source;
+mod values;
 
+use self::source::{beside, included, line_and_column, plain_names, read, word};
+use self::values::{
+    Bounded, MAX_TEXT, Recorder, Refusal, Visible, bytes_of, is_document, text_of, value_of,
+};
 use crate::dialect::Dialect;
 use crate::problem::{Place, Problem};
 use crate::secret::{Name, Secret, Secrets};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Enumerator, Object, Value, ValueKind};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, UndefinedBehavior};
-use rustix::fs::{Mode, OFlags, openat};
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The largest template file, in bytes.
-const MAX_SOURCE: u64 = 4 << 20;
-/// The largest skeleton (the text without its values), in bytes.
-const MAX_TEXT: usize = 32 << 20;
 /// What a render may cost; the engine charges one for an instruction and for every few bytes it copies.
 const FUEL: u64 = 5_000_000;
 /// How deep templates may nest.
 const RECURSION: usize = 50;
-
-/// A hole is `OPEN`, its number in hexadecimal as 16 further noncharacters, `CLOSE`. Unicode sets U+FDD0–U+FDEF aside
-/// for a program's internal use (The Unicode Standard, §23.7), so no text has them by right; a template that does is refused.
-const OPEN: char = '\u{fdd0}';
-const CLOSE: char = '\u{fdd1}';
-const DIGIT_ZERO: u32 = 0xfde0;
 
 /// What a template can see.
 #[derive(Default)]
@@ -530,179 +523,6 @@ pub fn parts(source: &str) -> Result<BTreeSet<String>, String> {
         .collect())
 }
 
-/// What the formatter has seen: the values aside, and why it refused one.
-#[derive(Default)]
-struct Recorder {
-    holes: Vec<String>,
-    stop: Option<usize>,
-    refused: Option<Refusal>,
-}
-
-#[derive(Clone, Copy)]
-struct Refusal {
-    rule: &'static str,
-    message: &'static str,
-    help: &'static str,
-}
-
-impl Recorder {
-    fn write(&mut self, out: &mut Output, value: &Value) -> Result<(), Error> {
-        // Text that a block captured or an author marked `raw`: holes and all, as it is.
-        if value.is_safe() {
-            return Ok(out.write_str(value.as_str().unwrap_or_default())?);
-        }
-        let text = match value.kind() {
-            ValueKind::String => value.as_str().unwrap_or_default().to_owned(),
-            ValueKind::Number => value.to_string(),
-            kind => {
-                let (message, help) = match kind {
-                    ValueKind::Undefined => (
-                        "a name that is not defined",
-                        "declare it in dotage.yaml (env.NAME: under `env:`, and set), or give a default: {{ NAME | default(\"\") }}",
-                    ),
-                    ValueKind::Bytes => (
-                        "a value that is not text (its bytes are not UTF-8)",
-                        "write {{ NAME | b64encode }}, or use a target with `folder: true`",
-                    ),
-                    ValueKind::Bool | ValueKind::None => (
-                        "a value that is neither text nor a number",
-                        "write the text that is meant: {{ \"true\" if … else \"false\" }}",
-                    ),
-                    _ => (
-                        "a list or a mapping where text is expected",
-                        "loop over it, or join it: {{ LIST | join(\",\") }}",
-                    ),
-                };
-                self.refused = Some(Refusal {
-                    rule: "not-text",
-                    message,
-                    help,
-                });
-                return Err(Error::new(ErrorKind::BadSerialization, ""));
-            }
-        };
-        let number = self.holes.len();
-        if self.stop == Some(number) {
-            self.refused = Some(Refusal {
-                rule: "unwritable",
-                message: "",
-                help: "",
-            });
-            return Err(Error::new(ErrorKind::BadSerialization, ""));
-        }
-        self.holes.push(text);
-        out.write_char(OPEN)?;
-        for digit in format!("{number:x}").bytes() {
-            let value = if digit.is_ascii_digit() {
-                digit - b'0'
-            } else {
-                digit - b'a' + 10
-            };
-            out.write_char(char::from_u32(DIGIT_ZERO + u32::from(value)).unwrap_or(CLOSE))?;
-        }
-        Ok(out.write_char(CLOSE)?)
-    }
-}
-
-/// The scope as the engine asks for it: by name, when a name is used.
-struct Visible(Scope);
-
-impl std::fmt::Debug for Visible {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Scope")
-    }
-}
-
-impl Object for Visible {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.get_value_by_str(key.as_str()?)
-    }
-
-    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        let scope = &self.0;
-        if let Some(secret) = scope.secrets.get(key) {
-            return Some(value_of(secret));
-        }
-        match key {
-            "profile" => Some(Value::from(scope.profile.as_str())),
-            "service" => scope.service.as_deref().map(Value::from),
-            "env" => Some(Value::from(scope.env.clone())),
-            "variables" => Some(
-                scope
-                    .variables
-                    .iter()
-                    .map(|listed| listed.value(&scope.secrets))
-                    .collect(),
-            ),
-            _ => None,
-        }
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::NonEnumerable
-    }
-}
-
-impl Listed {
-    fn value(&self, secrets: &Secrets) -> Value {
-        Value::from(BTreeMap::from([
-            ("name", Value::from(self.name.as_str())),
-            (
-                "value",
-                secrets.get(&self.name).map_or(Value::UNDEFINED, value_of),
-            ),
-            ("sensitive", Value::from(self.sensitive)),
-            ("purpose", Value::from(self.purpose.as_str())),
-        ]))
-    }
-}
-
-/// A writer that stops at `MAX_TEXT`.
-struct Bounded(Vec<u8>);
-
-impl std::io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_TEXT {
-            return Err(std::io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-fn value_of(secret: &Secret) -> Value {
-    match std::str::from_utf8(secret.expose()) {
-        Ok(text) => Value::from(text),
-        Err(_) => Value::from_bytes(secret.expose().to_vec()),
-    }
-}
-
-fn is_document(dialect: Dialect) -> bool {
-    matches!(dialect, Dialect::Json | Dialect::Yaml)
-}
-
-/// The text of a filter's input. A text with a hole in it was captured in a block: its value is not there to be changed.
-fn text_of(value: &Value) -> Result<&str, Error> {
-    match value.as_str() {
-        Some(text) if !text.contains(OPEN) => Ok(text),
-        Some(_) => Err(Error::new(ErrorKind::EvalBlock, "")),
-        None => Err(Error::new(ErrorKind::NonPrimitive, "")),
-    }
-}
-
-fn bytes_of(value: &Value) -> Result<Vec<u8>, Error> {
-    match value.kind() {
-        ValueKind::Bytes => Ok(value.as_bytes().unwrap_or_default().to_vec()),
-        ValueKind::Number => Ok(value.to_string().into_bytes()),
-        ValueKind::Undefined => Err(Error::new(ErrorKind::UndefinedError, "")),
-        _ => Ok(text_of(value)?.as_bytes().to_vec()),
-    }
-}
-
 /// The rule, the sentence and the help for an error of the engine. Its own detail is used only where it can hold nothing
 /// but the template's text; elsewhere it may quote a value.
 fn words(error: &Error) -> (&'static str, String, String) {
@@ -776,181 +596,6 @@ fn words(error: &Error) -> (&'static str, String, String) {
         ),
     };
     (rule, message, help.to_owned())
-}
-
-/// The line and column, from 1, of a byte offset.
-fn line_and_column(source: &str, at: usize) -> (usize, usize) {
-    let before = source.get(..at).unwrap_or(source);
-    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (
-        before.matches('\n').count() + 1,
-        before[start..].chars().count() + 1,
-    )
-}
-
-/// The names in a source whose only tags are `{{ NAME }}`: what the engine would find by parsing it once more, at a
-/// fraction of the cost. `None` for any other source.
-fn plain_names(source: &str) -> Option<BTreeSet<String>> {
-    const WORDS: [&str; 9] = [
-        "true", "false", "none", "True", "False", "None", "not", "self", "loop",
-    ];
-    let mut names = Vec::new();
-    let mut rest = source;
-    while let Some(open) = rest.find('{') {
-        rest = &rest[open + 1..];
-        if rest.starts_with(['%', '#']) {
-            return None;
-        }
-        if let Some(tag) = rest.strip_prefix('{') {
-            let (name, after) = tag.split_once("}}")?;
-            let name = name.trim_matches(' ');
-            if Name::new(name).is_none() || WORDS.contains(&name) {
-                return None;
-            }
-            names.push(name.to_owned());
-            rest = after;
-        }
-    }
-    Some(names.into_iter().collect())
-}
-
-/// Where a name first stands as a word inside a tag.
-fn word(source: &str, name: &str) -> Option<usize> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    source.match_indices(name).map(|(at, _)| at).find(|&at| {
-        let before = &source[..at];
-        !before.ends_with(|c| is_word(c) || c == '.')
-            && !source[at + name.len()..].starts_with(is_word)
-            && before.rfind("{{").max(before.rfind("{%"))
-                > before.rfind("}}").max(before.rfind("%}"))
-    })
-}
-
-/// The names that a source includes, extends or imports, or the offset of a tag that doesn't write its name out.
-fn included(source: &str) -> Result<Vec<String>, usize> {
-    let mut names = Vec::new();
-    for (at, _) in source.match_indices("{%") {
-        let tag = source[at + 2..].trim_start_matches(['-', '+']).trim_start();
-        let Some(rest) = ["include", "extends", "import", "from"]
-            .iter()
-            .find_map(|word| tag.strip_prefix(word))
-            .filter(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
-        else {
-            continue;
-        };
-        let tag = &rest[..rest.find("%}").unwrap_or(rest.len())];
-        let mut written_out = false;
-        let mut rest = tag;
-        while let Some(open) = rest.find(['"', '\'']) {
-            let quote = &rest[open..=open];
-            let Some(length) = rest[open + 1..].find(quote) else {
-                break;
-            };
-            names.push(rest[open + 1..open + 1 + length].to_owned());
-            written_out = true;
-            rest = &rest[open + length + 2..];
-        }
-        if !written_out {
-            return Err(at);
-        }
-    }
-    Ok(names)
-}
-
-/// A template that the user named: any regular file.
-fn read(path: &Path) -> Result<String, Problem> {
-    let unreadable = |why: String| {
-        Problem::new("template-unreadable", why)
-            .at(Place::file(path))
-            .help("it has to be a text file in UTF-8 that can be read")
-    };
-    let file = File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Problem::new(
-            "template-missing",
-            "there is no such template, and no built-in one of this name",
-        )
-        .at(Place::file(path))
-        .help(
-            "check the path; it is looked for in the project's folder, then in the working folder",
-        ),
-        kind => unreadable(format!("cannot read the template: {kind}")),
-    })?;
-    text(file).map_err(unreadable)
-}
-
-fn text(file: File) -> Result<String, String> {
-    let about = file.metadata().map_err(|error| error.kind().to_string())?;
-    if !about.is_file() {
-        return Err("the template is not a regular file".to_owned());
-    }
-    let mut source = Vec::new();
-    file.take(MAX_SOURCE + 1)
-        .read_to_end(&mut source)
-        .map_err(|error| format!("cannot read the template: {}", error.kind()))?;
-    if source.len() as u64 > MAX_SOURCE {
-        return Err(format!(
-            "the template is larger than {} MiB",
-            MAX_SOURCE >> 20
-        ));
-    }
-    String::from_utf8(source).map_err(|_| "the template is not UTF-8".to_owned())
-}
-
-/// An included template, opened one folder at a time from the including template's own so that no symbolic link and no
-/// `..` leads elsewhere. `None`: there is none.
-fn beside(folder: &Path, name: &str) -> Result<Option<String>, Problem> {
-    let outside = || {
-        Problem::new(
-            "template-outside",
-            "an include outside the template's folder",
-        )
-        .at(Place::file(folder.join(name)))
-        .help("put the file beside the template")
-    };
-    let parts: Vec<_> = Path::new(name).components().collect();
-    if parts.is_empty()
-        || !parts
-            .iter()
-            .all(|part| matches!(part, Component::Normal(_)))
-    {
-        return Err(outside());
-    }
-    let base = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
-    let Ok(mut at) = File::open(base) else {
-        return Ok(None);
-    };
-    for (index, part) in parts.iter().enumerate() {
-        let kind = if index + 1 == parts.len() {
-            OFlags::NONBLOCK
-        } else {
-            OFlags::DIRECTORY
-        };
-        match openat(
-            &at,
-            part.as_os_str(),
-            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | kind,
-            Mode::empty(),
-        ) {
-            Ok(next) => at = File::from(next),
-            Err(rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR) => {
-                return Err(Problem {
-                    message: "an include through a symbolic link".to_owned(),
-                    help: Some("put the file itself beside the template".to_owned()),
-                    ..outside()
-                });
-            }
-            Err(_) => return Ok(None),
-        }
-    }
-    text(at).map(Some).map_err(|why| {
-        Problem::new("template-unreadable", why)
-            .at(Place::file(folder.join(name)))
-            .help("check the file")
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! How holes are filled so that the consumer reads each value whole, and the proof that it does.
 
-use super::{CLOSE, DIGIT_ZERO, OPEN};
+use super::values::{CLOSE, DIGIT_ZERO, OPEN};
 use crate::dialect::{self, Dialect};
 use crate::secret::Name;
 use std::borrow::Cow;
