@@ -14,6 +14,7 @@
 //! The mode says who may read, alone: access ACLs, inherited or set on an old file, are dropped, because a mode of
 //! 0640 would make their entries effective again.
 
+mod access;
 mod account;
 mod folder;
 mod target;
@@ -195,7 +196,7 @@ pub fn append(path: &Path, line: &[u8], mode: u32) -> Result<(), Problem> {
     let stat = retry_on_intr(|| rustix::fs::fstat(&fd)).map_err(failed)?;
     admit(path, &stat, &folder, None)?;
     if created {
-        temp::close_to_others(&fd).map_err(failed)?;
+        access::close_to_others(&fd).map_err(failed)?;
         retry_on_intr(|| rustix::fs::fchmod(&fd, permissions(mode))).map_err(failed)?;
     }
     retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::LockExclusive))

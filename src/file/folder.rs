@@ -1,7 +1,6 @@
 //! The folder of a target: reached without following a link, and refused when others could swap what is in it.
 
-use super::target::has_acl;
-use super::temp::{ACL, drop_acl, give};
+use super::access::{ACL, drop_acl, give, has_acl};
 use super::{Attributes, account, permissions, reason, unreadable, unwritable};
 use crate::problem::{Place, Problem};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};

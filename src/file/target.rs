@@ -1,7 +1,8 @@
 //! What is at a path now: whether it is ours to replace, and how it differs from what it is to be.
 
+use super::access::{close_to_others, give, has_acl};
 use super::folder::Folder;
-use super::temp::{ACL, Temp, close_to_others, give};
+use super::temp::Temp;
 use super::{Attributes, Change, permissions, unreadable, unwritable};
 use crate::problem::{Place, Problem};
 use rustix::fs::{FileType, Mode, OFlags, RenameFlags, Stat, XattrFlags};
@@ -232,10 +233,4 @@ fn may_give_group(group: u32) -> bool {
         || rustix::process::getegid().as_raw() == group
         || rustix::process::getgroups()
             .is_ok_and(|groups| groups.iter().any(|g| g.as_raw() == group))
-}
-
-/// Whether a file or a folder has an access ACL beyond its mode.
-pub(super) fn has_acl(fd: &OwnedFd) -> bool {
-    let mut none: [u8; 0] = [];
-    retry_on_intr(|| rustix::fs::fgetxattr(fd, ACL, &mut none)).is_ok()
 }

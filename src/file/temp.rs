@@ -1,8 +1,9 @@
 //! The file beside the target that becomes it: closed to others, locked while it is written, gone when it fails.
 
+use super::access::{close_to_others, give};
 use super::folder::Folder;
 use super::permissions;
-use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Uid};
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::ffi::OsStr;
@@ -13,9 +14,6 @@ use std::os::unix::ffi::OsStrExt;
 /// What the names of our temporary files begin with; 32 hexadecimal digits follow.
 const PREFIX: &str = ".dotage-";
 const DIGITS: usize = 32;
-
-/// The extended attribute that holds a file's access ACL.
-pub(super) const ACL: &str = "system.posix_acl_access";
 
 /// A file of ours, removed when dropped unless it was placed.
 pub(super) struct Temp<'a> {
@@ -141,31 +139,6 @@ pub(super) fn sweep(folder: &Folder) {
             let _ = retry_on_intr(|| rustix::fs::unlinkat(&folder.fd, name, AtFlags::empty()));
         }
     }
-}
-
-/// Drops an access ACL (one that a default ACL of the folder gave it) and sets the mode 0600, whatever the umask.
-pub(super) fn close_to_others(fd: &OwnedFd) -> Result<(), Errno> {
-    drop_acl(fd, ACL)?;
-    retry_on_intr(|| rustix::fs::fchmod(fd, permissions(0o600)))
-}
-
-pub(super) fn drop_acl(fd: &OwnedFd, which: &str) -> Result<(), Errno> {
-    match retry_on_intr(|| rustix::fs::fremovexattr(fd, which)) {
-        Ok(()) | Err(Errno::NODATA | Errno::NOTSUP) => Ok(()),
-        failed => failed,
-    }
-}
-
-/// Changes the owner and the group where they differ.
-pub(super) fn give(fd: &OwnedFd, owner: Option<u32>, group: Option<u32>) -> Result<(), Errno> {
-    let stat = retry_on_intr(|| rustix::fs::fstat(fd))?;
-    let owner = owner.filter(|owner| *owner != stat.st_uid);
-    let group = group.filter(|group| *group != stat.st_gid);
-    if owner.is_none() && group.is_none() {
-        return Ok(());
-    }
-    let (owner, group) = (owner.map(Uid::from_raw), group.map(Gid::from_raw));
-    retry_on_intr(|| rustix::fs::fchown(fd, owner, group))
 }
 
 /// Writes all of it.
