@@ -10,11 +10,14 @@
 //! a bundle that stays the same stays the same to the byte: a re-encryption would be a diff that tells nothing.
 
 mod bundle;
+mod envelope;
 mod identities;
+mod person;
 mod recipients;
 
-pub use bundle::Header;
-pub use identities::{Identities, Nobody, Person, keygen};
+pub use envelope::Header;
+pub use identities::{Identities, keygen};
+pub use person::{Nobody, Person};
 pub use recipients::{Reader, Recipients};
 
 use crate::file::{self, Attributes};
@@ -511,7 +514,7 @@ fn text(path: &Path, secrets: &Secrets) -> Result<Zeroizing<String>, Problem> {
         .at(Place::file(path))
         .help("keep it as base64, and say so in dotage.yaml")
     })?;
-    if text.len() > bundle::PLAINTEXT {
+    if text.len() > envelope::PLAINTEXT {
         return Err(bundle::too_large(path));
     }
     Ok(text)
@@ -519,7 +522,7 @@ fn text(path: &Path, secrets: &Secrets) -> Result<Zeroizing<String>, Problem> {
 
 /// The bytes of a bundle.
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    file::read(path, bundle::CIPHERTEXT).map_err(|problem| match problem.rule {
+    file::read(path, envelope::CIPHERTEXT).map_err(|problem| match problem.rule {
         "too-large" => bundle::too_large(path),
         "missing" => missing(path),
         _ => problem,

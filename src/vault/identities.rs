@@ -6,7 +6,8 @@
 //! an SSH key before a plugin (which may want a touch on a device), a plugin before anything that wants a passphrase.
 //! An SSH key whose tag isn't in the header is not asked about at all.
 
-use super::bundle::{self, Header};
+use super::envelope::{self, Header};
+use super::person::{Bridge, Person, said, text};
 use crate::problem::{Place, Printable, Problem};
 use crate::secret::Secret;
 use age::secrecy::{ExposeSecret, SecretString};
@@ -25,64 +26,6 @@ const WORK: u8 = 22;
 
 /// What the public part of an SSH key of this type holds.
 const RSA: &[u8] = b"\0\0\0\x07ssh-rsa";
-
-/// Whom a locked key or a plugin may talk to. [`Nobody`] is the one for scripts.
-pub trait Person: Send + Sync {
-    /// Shows a message of a plugin ("touch your key").
-    fn tell(&self, message: &str);
-    /// Asks for one of two choices: true is the first; `None` when nobody answers.
-    fn choose(&self, message: &str, yes: &str, no: Option<&str>) -> Option<bool>;
-    /// Asks for a text that is no secret.
-    fn answer(&self, question: &str) -> Option<String>;
-    /// Asks for a passphrase or a PIN.
-    fn passphrase(&self, question: &str) -> Option<Secret>;
-}
-
-/// Nobody is there: every question stays unanswered.
-pub struct Nobody;
-
-impl Person for Nobody {
-    fn tell(&self, _: &str) {}
-    fn choose(&self, _: &str, _: &str, _: Option<&str>) -> Option<bool> {
-        None
-    }
-    fn answer(&self, _: &str) -> Option<String> {
-        None
-    }
-    fn passphrase(&self, _: &str) -> Option<Secret> {
-        None
-    }
-}
-
-/// A person, as age's plugins see one.
-#[derive(Clone)]
-pub(super) struct Bridge(pub(super) Arc<dyn Person>);
-
-impl age::Callbacks for Bridge {
-    fn display_message(&self, message: &str) {
-        self.0.tell(&Printable(message).to_string());
-    }
-    fn confirm(&self, message: &str, yes: &str, no: Option<&str>) -> Option<bool> {
-        let no = no.map(|no| Printable(no).to_string());
-        self.0.choose(
-            &Printable(message).to_string(),
-            &Printable(yes).to_string(),
-            no.as_deref(),
-        )
-    }
-    fn request_public_string(&self, question: &str) -> Option<String> {
-        self.0.answer(&Printable(question).to_string())
-    }
-    fn request_passphrase(&self, question: &str) -> Option<SecretString> {
-        text(&self.0.passphrase(&Printable(question).to_string())?)
-    }
-}
-
-/// A passphrase as age takes it; `None` when it isn't UTF-8.
-fn text(secret: &Secret) -> Option<SecretString> {
-    let text = std::str::from_utf8(secret.expose()).ok()?;
-    Some(SecretString::from(text.to_owned()))
-}
 
 /// Keys that may open a bundle, from any number of places.
 pub struct Identities {
@@ -263,7 +206,7 @@ impl Identities {
         }
         let mut passphrase = age::scrypt::Identity::new(self.passphrase(origin)?);
         passphrase.set_max_work_factor(WORK);
-        let text = bundle::decrypt(file, LIMIT, &passphrase).map_err(|error| match error {
+        let text = envelope::decrypt(file, LIMIT, &passphrase).map_err(|error| match error {
             age::DecryptError::ExcessiveWork { .. } => {
                 "its passphrase takes too much work to check"
             }
@@ -325,21 +268,6 @@ fn plugin_failed(name: &str, error: &age::DecryptError) -> String {
     }
 }
 
-/// What a plugin says went wrong: its first line, unless it quotes a key (a plugin's identity can be one).
-pub(super) fn said(error: Option<&impl fmt::Display>) -> Option<String> {
-    let words = error?.to_string();
-    let line = words.lines().next()?;
-    let quotes = line.to_ascii_uppercase().split_whitespace().any(|word| {
-        let key = word
-            .split_once("AGE-")
-            .and_then(|(_, key)| key.split_once('1'));
-        key.is_some_and(|(_, data)| data.len() >= 6)
-    });
-    let isolates = |c: &char| !matches!(c, '\u{2068}' | '\u{2069}');
-    let line: String = line.chars().filter(isolates).take(200).collect();
-    Some(line).filter(|line| !quotes && !line.is_empty())
-}
-
 /// The keys in identity material.
 fn parse(material: &[u8], origin: &str) -> Result<Vec<Identity>, Problem> {
     let material = material.trim_ascii_start();
@@ -348,8 +276,8 @@ fn parse(material: &[u8], origin: &str) -> Result<Vec<Identity>, Problem> {
             .at(Place::file(origin))
             .help(help)
     };
-    if bundle::is_age(material) {
-        let binary = bundle::binary(material)
+    if envelope::is_age(material) {
+        let binary = envelope::binary(material)
             .ok()
             .filter(|binary| age::Decryptor::new_buffered(&binary[..]).is_ok())
             .ok_or_else(|| {

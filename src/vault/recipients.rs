@@ -7,7 +7,7 @@
 //! and classic recipients together are refused too: a file is as strong as its weakest reader, so the mixture only
 //! looks post-quantum (C2SP age, "recipient types").
 
-use super::identities::{Bridge, Person};
+use super::person::{Bridge, Person};
 use crate::problem::{Place, Problem};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};

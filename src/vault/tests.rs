@@ -78,7 +78,7 @@ fn seal(plaintext: &[u8], readers: &str) -> Vec<u8> {
 
 /// The same without armor.
 fn binary(file: &[u8]) -> Vec<u8> {
-    bundle::binary(file).unwrap().into_owned()
+    envelope::binary(file).unwrap().into_owned()
 }
 
 /// A folder with a vault in it: its recipients are [`PUBLIC`].
@@ -627,13 +627,13 @@ fn a_huge_bundle_is_refused_before_it_fills_the_memory() {
     put(
         &folder,
         "vault/auth.age",
-        &seal(&vec![b'#'; bundle::PLAINTEXT + 1], PUBLIC),
+        &seal(&vec![b'#'; envelope::PLAINTEXT + 1], PUBLIC),
     );
     assert_eq!(said(&folder, vault.open(None, &identities).map(drop)), huge);
     put(
         &folder,
         "vault/auth.age",
-        &seal(&vec![b'#'; bundle::PLAINTEXT], PUBLIC),
+        &seal(&vec![b'#'; envelope::PLAINTEXT], PUBLIC),
     );
     assert!(vault.open(None, &identities).unwrap().secrets.is_empty());
 }

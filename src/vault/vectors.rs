@@ -103,8 +103,8 @@ fn outcome(head: &Head, file: &[u8], plugins: &Path) -> String {
         }
         let mut scrypt = age::scrypt::Identity::new(passphrase.clone().into());
         scrypt.set_max_work_factor(22);
-        let binary = bundle::binary(file).unwrap();
-        match bundle::decrypt(&binary, bundle::PLAINTEXT, &scrypt) {
+        let binary = envelope::binary(file).unwrap();
+        match envelope::decrypt(&binary, envelope::PLAINTEXT, &scrypt) {
             Ok(plaintext) => plaintext,
             Err(age::DecryptError::DecryptionFailed) => return Problem::NO_IDENTITY.to_owned(),
             Err(age::DecryptError::ExcessiveWork { .. }) => return "too much work".to_owned(),
