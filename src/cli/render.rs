@@ -3,6 +3,7 @@
 use super::{Done, Failure, Shell, print, say};
 use crate::dialect::Dialect;
 use crate::file::{self, Attributes, Change};
+use crate::inventory::Target;
 use crate::problem::{Place, Problem};
 use crate::project::{Made, Project, Recipe};
 use crate::secret::Name;
@@ -150,20 +151,17 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
 }
 
 fn recipes(project: &Project, args: &Args) -> Result<Vec<Recipe>, Vec<Problem>> {
-    let (fallback, _) = match project.profile(args.profile.as_deref()) {
-        Ok(profile) => profile,
-        // Only a target without a profile of its own needs one to be guessed.
-        Err(_) if args.profile.is_none() && args.template.is_none() => (
-            "",
-            &project
-                .inventory
-                .profiles
-                .values()
-                .next()
-                .ok_or_else(Vec::new)?
-                .clone(),
-        ),
-        Err(problem) => return Err(vec![problem]),
+    // A target with a profile of its own needs none to be guessed; one that was typed has to be there all the same.
+    let fallback = project
+        .profile(args.profile.as_deref())
+        .map(|(name, _)| name);
+    if args.profile.is_some() {
+        fallback.clone()?;
+    }
+    let own = |target: &Target| target.profile.as_ref().map(|own| own.value.clone());
+    let recipe = |name, target: &Target| match own(target) {
+        Some(own) => project.recipe(name, target, &own),
+        None => project.recipe(name, target, fallback.clone()?),
     };
     let mut recipes = Vec::new();
     if let Some(template) = &args.template {
@@ -178,19 +176,15 @@ fn recipes(project: &Project, args: &Args) -> Result<Vec<Recipe>, Vec<Problem>> 
             template: Some(template.clone()),
             dialect: None,
             to,
-            profile: fallback.to_owned(),
+            profile: fallback.clone()?.to_owned(),
             service: args.service.clone(),
             names: Vec::new(),
             attributes: Attributes::default(),
         });
     } else if args.targets.is_empty() {
         for (name, target) in &project.inventory.targets {
-            let own = target
-                .profile
-                .as_ref()
-                .map(|profile| profile.value.as_str());
-            if args.profile.is_none() || own.is_none_or(|own| own == fallback) {
-                recipes.push(project.recipe(name, target, fallback)?);
+            if args.profile.is_none() || own(target).is_none() || own(target) == args.profile {
+                recipes.push(recipe(name, target)?);
             }
         }
         if recipes.is_empty() {
@@ -208,7 +202,7 @@ fn recipes(project: &Project, args: &Args) -> Result<Vec<Recipe>, Vec<Problem>> 
     } else {
         for name in &args.targets {
             let (name, target) = project.target(name)?;
-            let mut recipe = project.recipe(name, target, fallback)?;
+            let mut recipe = recipe(name, target)?;
             if let Some(profile) = &args.profile {
                 recipe.profile.clone_from(profile);
             }
