@@ -86,8 +86,8 @@ pub fn flat(text: &str) -> Result<Vec<(Name, Secret, usize)>, Fault> {
     }
 }
 
-/// The entries of a text that has just the lines that [`flat_text`] writes, as nearly every vault has: four times as
-/// fast as the parser. None for any other text, be it good or bad.
+/// The entries of a text that has just the lines that [`flat_text`] writes, as nearly every vault has, read without
+/// the parser. None for any other text, be it good or bad.
 fn as_written(text: &str) -> Option<Vec<(Name, Secret, usize)>> {
     let mut entries: Vec<(Name, Secret, usize)> = Vec::with_capacity(text.len() / 64);
     for (line, number) in text.split_inclusive('\n').zip(1..) {
