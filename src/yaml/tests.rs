@@ -1,6 +1,9 @@
 //! What YAML may say, and the words for what it may not.
 
+use super::flat::*;
+use super::tree::SIZE;
 use super::*;
+use crate::secret::{Name, Secret};
 
 fn read(text: &str) -> Vec<(String, Vec<u8>, usize)> {
     flat(text)
