@@ -223,28 +223,33 @@ fn ignore(dir: &Path, project: &Project) -> Result<(), Failure> {
 /// Adds the lines that a file lacks.
 fn lines(path: &Path, wanted: &[String]) -> Result<(), Failure> {
     let old = if path.exists() {
-        String::from_utf8_lossy(&file::read(path, 1 << 20)?).into_owned()
+        file::read(path, 1 << 20)?
     } else {
-        String::new()
+        Vec::new()
     };
+    let there: Vec<&[u8]> = old
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .collect();
     let lacking: Vec<&String> = wanted
         .iter()
-        .filter(|line| !old.lines().any(|there| there.trim() == line.as_str()))
+        .filter(|line| !there.contains(&line.as_bytes()))
         .collect();
     if lacking.is_empty() {
         return Ok(());
     }
-    let mut new = old;
-    if !new.is_empty() && !new.ends_with('\n') {
-        new.push('\n');
+    // Its bytes stay as they are, whatever their encoding.
+    let mut new = old.clone();
+    if !new.is_empty() && !new.ends_with(b"\n") {
+        new.push(b'\n');
     }
     for line in lacking {
-        new.push_str(line);
-        new.push('\n');
+        new.extend_from_slice(line.as_bytes());
+        new.push(b'\n');
     }
     file::replace(
         path,
-        new.as_bytes(),
+        &new,
         &Attributes {
             mode: 0o644,
             ..Attributes::default()
