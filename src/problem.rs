@@ -53,11 +53,24 @@ impl fmt::Display for Place {
     }
 }
 
+/// How much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It is wrong: a verb that looks for problems exits with 1.
+    Error,
+    /// It may become wrong, or is where more is asked: exit code 0.
+    Warning,
+    /// It is said so that nobody overlooks it: exit code 0.
+    Note,
+}
+
 /// A sentence about a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Which rule it breaks: a short stable word (`unknown-key`, `no-identity`), the same in every report format.
     pub rule: &'static str,
+    /// How much it matters: an error, unless said otherwise.
+    pub severity: Severity,
     /// Where it is.
     pub place: Option<Place>,
     /// The sentence: lower case, no full stop, names but never a value.
@@ -76,11 +89,19 @@ impl Problem {
     pub fn new(rule: &'static str, message: impl Into<String>) -> Self {
         Problem {
             rule,
+            severity: Severity::Error,
             place: None,
             message: message.into(),
             help: None,
             excerpt: None,
         }
+    }
+
+    /// The same, of another severity.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
     }
 
     /// The same, at a place.
@@ -112,12 +133,17 @@ impl From<Problem> for Vec<Problem> {
     }
 }
 
-/// The problem as people read it: place and sentence, the source line with a caret, then `help:`.
+/// The problem as people read it: place, `warning:` or `note:` unless it is an error, and sentence; the source line with a caret, then `help:`.
 /// Control characters in any part (a file's name can hold them) are shown as `\u{…}`, so that no text moves a cursor.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {
             write!(f, "{}: ", Printable(&place.to_string()))?;
+        }
+        match self.severity {
+            Severity::Error => {}
+            Severity::Warning => f.write_str("warning: ")?,
+            Severity::Note => f.write_str("note: ")?,
         }
         write!(f, "{}", Printable(&self.message))?;
         if let (Some(line), Some(place)) = (&self.excerpt, &self.place) {
