@@ -4,6 +4,7 @@
 
 pub mod child;
 pub mod cli;
+pub mod contract;
 pub mod dialect;
 pub mod file;
 pub mod generate;

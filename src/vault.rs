@@ -132,6 +132,12 @@ impl Vault {
         recipients_file(&self.file(bundle))
     }
 
+    /// Where a rotation that is half done keeps its values: an age file beside the vault.
+    #[must_use]
+    pub fn rotation_file(&self) -> PathBuf {
+        self.path.with_extension("rotation.age")
+    }
+
     /// Who may read a bundle, by its recipients file.
     ///
     /// # Errors
