@@ -9,6 +9,11 @@ mod ask;
 mod completions;
 mod demo;
 mod edit;
+#[allow(
+    dead_code,
+    reason = "until the verbs that look for problems flatten it"
+)]
+mod form;
 mod generate;
 mod get;
 mod init;
