@@ -5,7 +5,8 @@
 //! Jenkins refuses what its schema doesn't name, so a test case has no `file` and no `line`: the text of a failure says
 //! them. Both follow a case by its class and name, and GitLab keeps one of those with the same name: the class is the
 //! rule, the name is the file and the sentence, counted where there are equals. A warning fails nothing, as it does not
-//! fail the command: it is a case that passed, with what it says as its output.
+//! fail the command: it is a case that passed, with what it says as its output. A failure's type is never the rule's name:
+//! GitLab's reader would turn the text of a `yaml` or a `file` into one.
 
 use super::{NOWHERE, path, shown};
 use crate::problem::{Problem, Severity};
@@ -29,8 +30,7 @@ pub(super) fn text(problems: &[Problem], rules: &[(&str, &str)]) -> String {
         let (open, close) = match problem.severity {
             Severity::Error => (
                 format!(
-                    "<failure type=\"{}\" message=\"{}\">",
-                    xml(problem.rule),
+                    "<failure type=\"error\" message=\"{}\">",
                     xml(&problem.message)
                 ),
                 "</failure>",
