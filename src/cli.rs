@@ -10,6 +10,11 @@ mod check;
 mod completions;
 mod demo;
 mod edit;
+#[allow(
+    dead_code,
+    reason = "until the verbs that look for problems flatten it"
+)]
+mod form;
 mod generate;
 mod get;
 mod init;

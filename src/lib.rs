@@ -12,6 +12,7 @@ pub mod inventory;
 pub mod preset;
 pub mod problem;
 pub mod project;
+pub mod report;
 pub mod secret;
 pub mod template;
 pub mod vault;
