@@ -219,7 +219,9 @@ pub fn problems(mut facts: Facts<'_>) -> Vec<Problem> {
     judge.names(&mut found);
     judge.values(&mut found);
     judge.dates(&mut found);
-    judge.excused(found)
+    let mut problems = judge.excused(found);
+    problems.sort_by(|a, b| a.place.cmp(&b.place));
+    problems
 }
 
 /// Why a name that has no value needs one, and how to give it one.
@@ -335,7 +337,19 @@ impl Judge<'_> {
         }
         for (name, variable) in &inventory.variables {
             let needed = variable.is_required(profile, None) || self.bootstraps(variable);
-            if needed && !held.secrets.contains_key(name) {
+            // What a derived value lacks is told of its parts.
+            let lacks_parts = variable
+                .derive
+                .iter()
+                .flat_map(|derive| &derive.names)
+                .any(|part| {
+                    !held.secrets.contains_key(part)
+                        && inventory
+                            .variables
+                            .get(part)
+                            .is_some_and(|part| part.is_required(profile, None))
+                });
+            if needed && !lacks_parts && !held.secrets.contains_key(name) {
                 found.push(Finding {
                     name: Some(name.clone()),
                     problem: missing(inventory, name, profile),

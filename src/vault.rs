@@ -275,6 +275,26 @@ impl Vault {
         Ok(done)
     }
 
+    /// Re-encrypts bundles to their recipients files as they are.
+    ///
+    /// # Errors
+    /// When one can't be opened or written: then none was.
+    pub fn reencrypt_to_recipients(
+        &self,
+        bundles: &[String],
+        identities: &Identities,
+    ) -> Result<(), Problem> {
+        let _lock = self.lock()?;
+        let mut writes = Vec::new();
+        for bundle in bundles {
+            let (path, before) = self.read(bundle)?;
+            let (plaintext, _) = bundle::open(&path, &before, identities)?;
+            let after = bundle::seal(&plaintext, &self.recipients(bundle)?, identities.person())?;
+            writes.push((path, Some(before), after));
+        }
+        replace_all(&writes)
+    }
+
     /// Waits until nobody else changes the vault.
     fn lock(&self) -> Result<file::Lock, Problem> {
         file::lock(&self.home()).map_err(|problem| match problem.rule {

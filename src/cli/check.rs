@@ -1,6 +1,6 @@
 //! `dotage check`: does every profile keep its contract?
 
-use super::{Done, Failure, Shell, print, say};
+use super::{Done, Failure, Shell, form, say};
 use crate::contract::{self, Facts, Finding, Held, Past};
 use crate::inventory::Profile;
 use crate::problem::{Problem, Severity};
@@ -20,6 +20,8 @@ pub(super) struct Args {
     /// Judge names, files and dates only: no vault is opened and no identity needed
     #[arg(long)]
     no_vault: bool,
+    #[command(flatten)]
+    form: form::Args,
 }
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
@@ -68,31 +70,17 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             found,
         });
         say(summary(profile, &these));
-        problems.extend(
-            these
-                .into_iter()
-                .filter(|problem| !problems.contains(problem))
-                .collect::<Vec<_>>(),
-        );
+        // What two profiles share (a file, a template, a name that nothing uses) is told once.
+        let new = |problem: &Problem| !problems.contains(problem);
+        let new: Vec<Problem> = these.into_iter().filter(new).collect();
+        problems.extend(new);
     }
-    let text: Vec<String> = problems
-        .iter()
-        .map(|problem| format!("{problem}\n"))
-        .collect();
-    print(text.join("\n"))?;
-    if !closed.is_empty() {
-        return Err(Failure(closed));
+    let done = args.form.tell(&problems, contract::RULES)?;
+    if closed.is_empty() {
+        Ok(done)
+    } else {
+        Err(Failure(closed))
     }
-    Ok(
-        if problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
-        {
-            Done::WithFindings
-        } else {
-            Done::Well
-        },
-    )
 }
 
 type Opened<'a> = (
