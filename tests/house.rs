@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// The rooms by floor, lowest first. A room imports only from floors below its own.
 const FLOORS: &[&[&str]] = &[
-    &["secret", "problem", "dialect", "preset"],
+    &["secret", "problem", "dialect", "preset", "time"],
     &["file", "yaml", "generate", "template"],
-    &["vault", "inventory", "child"],
+    &["vault", "inventory", "child", "journal"],
     &["project"],
     &["cli"],
 ];
