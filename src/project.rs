@@ -9,6 +9,7 @@
 //! without one, each of the usual files that exists may open the vault.
 
 mod identity;
+mod record;
 mod render;
 
 pub use identity::{default_file, identities, is_material};
