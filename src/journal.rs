@@ -8,10 +8,10 @@
 //! no line is ever written again.
 //!
 //! The vault is written first and the entry after it, both under the vault's lock, so the entries of a vault stand in
-//! the order of its ciphertexts. A kill between the two leaves a ciphertext that no entry names, never an entry of
-//! something that was not done. The same command again, which finds nothing left to change, sees that and writes the
-//! entry; until then `log verify` names the file. A line torn by a kill has no line feed and is no JSON: readers pass
-//! over it, and the next entry takes its place.
+//! the order of its ciphertexts. A kill between the two leaves a ciphertext that no entry tells of, never an entry of
+//! something that was not done. `log verify` names that file, and the next verb that changes its vault sees it too: it
+//! writes an entry for it first, whose outcome is `found`, since nobody can tell a killed verb from another program.
+//! A line torn by a kill has no line feed and is no JSON: readers pass over it, and the next entry takes its place.
 //!
 //! The actor is a word, not a proof: the commit that brings the entry may be signed, a line of text can't be.
 
@@ -65,7 +65,7 @@ pub struct Entry {
     pub plan: Option<String>,
     /// The step of that plan.
     pub step: Option<String>,
-    /// How it ended: `done`, or another word.
+    /// How it ended: `done`; `found` of a ciphertext that was there and that no entry told of; or another word.
     pub outcome: String,
     /// How long it took, in seconds.
     pub seconds: Option<u64>,
@@ -159,25 +159,24 @@ impl Journal {
         self.heads(&self.read()?).map(drop)
     }
 
-    /// Whether some entry wrote a ciphertext of this hash.
+    /// Those of the ciphertexts that no entry tells of.
     ///
     /// # Errors
     /// When the journal can't be read.
-    pub fn tells_of(&self, sha256: &str) -> Result<bool, Problem> {
-        self.holds("sha256", sha256)
+    pub fn untold(&self, mut written: Vec<Written>) -> Result<Vec<Written>, Problem> {
+        let bytes = self.read()?;
+        let text = String::from_utf8_lossy(&bytes);
+        written.retain(|one| !text.contains(&format!("\"sha256\":\"{}\"", one.sha256)));
+        Ok(written)
     }
 
     /// Whether some entry wrote this file.
     ///
     /// # Errors
     /// When the journal can't be read.
-    pub fn tells_of_file(&self, path: &str) -> Result<bool, Problem> {
-        self.holds("path", path)
-    }
-
-    fn holds(&self, key: &str, text: &str) -> Result<bool, Problem> {
+    pub fn tells_of(&self, path: &str) -> Result<bool, Problem> {
         let bytes = self.read()?;
-        let field = format!("\"{key}\":{}", Value::from(text));
+        let field = format!("\"path\":{}", Value::from(path));
         Ok(String::from_utf8_lossy(&bytes).contains(&field))
     }
 

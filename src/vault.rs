@@ -54,13 +54,15 @@ pub struct Opened {
     pub opened_by: BTreeMap<String, String>,
 }
 
-/// Bundles that were written, by name, each with the SHA-256 of its ciphertext in hex.
-pub type Written = BTreeMap<String, String>;
+/// Bundles by name, each with the SHA-256 of its ciphertext in hex.
+pub type Ciphertexts = BTreeMap<String, String>;
 
 /// What [`Vault::reencrypt`] did.
 pub struct Reencrypted {
+    /// The bundles that were read, as they were.
+    pub read: Ciphertexts,
     /// The bundles that were written.
-    pub written: Written,
+    pub written: Ciphertexts,
     /// The names of the values in them.
     pub names: BTreeSet<Name>,
     /// The recipients file as it was.
@@ -73,8 +75,10 @@ pub struct Reencrypted {
 pub struct Changed<T> {
     /// What the edit gave.
     pub value: T,
+    /// The bundles that were read, as they were.
+    pub read: Ciphertexts,
     /// The bundles that were written.
-    pub written: Written,
+    pub written: Ciphertexts,
     /// The identity that opened each bundle that was read.
     pub opened_by: BTreeMap<String, String>,
     _lock: file::Lock,
@@ -236,6 +240,7 @@ impl Vault {
         let value = edit(&mut contents)?;
         Ok(Changed {
             value,
+            read: contents.read_as(),
             written: contents.write()?,
             opened_by: contents.opened_by,
             _lock: lock,
@@ -267,7 +272,8 @@ impl Vault {
         };
         let new = edit(&old)?;
         let mut done = Reencrypted {
-            written: Written::new(),
+            read: Ciphertexts::new(),
+            written: Ciphertexts::new(),
             names: BTreeSet::new(),
             before: old,
             after: new,
@@ -283,6 +289,7 @@ impl Vault {
             let after = bundle::seal(&plaintext, new, identities.person())?;
             let entries = parsed(&path, &plaintext)?.into_iter();
             done.names.extend(entries.map(|(name, _, _)| name));
+            done.read.insert(bundle.clone(), file::sha256(&before));
             done.written.insert(bundle, file::sha256(&after));
             writes.push((path, Some(before), after));
         }
@@ -469,8 +476,16 @@ impl Contents<'_> {
         })
     }
 
+    /// The bundles whose file was there, as it was.
+    fn read_as(&self) -> Ciphertexts {
+        let hash = |(name, open): (&String, &Open)| {
+            Some((name.clone(), file::sha256(open.file.as_ref()?)))
+        };
+        self.bundles.iter().filter_map(hash).collect()
+    }
+
     /// Writes what became different.
-    fn write(&self) -> Result<Written, Problem> {
+    fn write(&self) -> Result<Ciphertexts, Problem> {
         let mut holders: BTreeMap<&Name, &Path> = BTreeMap::new();
         for open in self.bundles.values() {
             for name in open.secrets.keys() {
@@ -479,7 +494,7 @@ impl Contents<'_> {
                 }
             }
         }
-        let mut written = Written::new();
+        let mut written = Ciphertexts::new();
         let mut writes = Vec::new();
         for (name, open) in &self.bundles {
             let after = text(&open.path, &open.secrets)?;

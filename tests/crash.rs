@@ -6,7 +6,7 @@
 //! The guarantee is one for each file. A change over several bundles is not one transaction: killed half-way, each
 //! bundle is the old one or the new one, none is lost or torn, and the same command again does the rest. A temporary
 //! file may be left, closed to others (a bundle's holds ciphertext only); the next command that writes into its folder
-//! removes it.
+//! removes it. The journal tells of what was done, or the same command again finds what was not told.
 //!
 //! The kill points are not a sample: a first run under strace lists the calls of the kinds in `KINDS` (an `openat`
 //! counts when it may create, a `write` when it isn't talk), and the command is killed when it enters each of them; one number further the command
@@ -23,9 +23,11 @@
 #[path = "canary/needles.rs"]
 mod needles;
 
+use dotage::journal::{Entry, JOURNAL, Journal};
+use dotage::secret::Name;
 use dotage::vault::{Identities, Nobody, Vault};
 use needles::Needles;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -141,6 +143,7 @@ const fn story(
 enum Content {
     Bundle(BTreeMap<String, Vec<u8>>, String),
     Bytes(Vec<u8>),
+    Journal(Vec<Told>),
     /// An identity or a recipients file of a fresh project, which are another each time; whole, by their last line.
     Random(usize),
 }
@@ -319,6 +322,7 @@ impl Trial<'_> {
             }
         }
         if success {
+            scene.is_told(&at);
             return 0;
         }
         // The same again does what is left to do; what is done already it may refuse to do twice.
@@ -329,6 +333,9 @@ impl Trial<'_> {
             !again.status.success() || self.is_new(&files),
             "{at}, and again: {again:?}"
         );
+        if again.status.success() {
+            scene.is_told(&at);
+        }
         let left: Vec<_> = files
             .keys()
             .filter(|path| !self.new.contains_key(*path) && !self.old.contains_key(*path))
@@ -377,7 +384,8 @@ impl Trial<'_> {
                 .old
                 .get(path)
                 .is_some_and(|(m, c)| m == mode && c == content);
-            let is_new = self.is_new_file(path, *mode, content);
+            let is_new = self.is_new_file(path, *mode, content)
+                || (!success && self.entries(path, content) == Entries::Some);
             if self.old.contains_key(path) || self.new.contains_key(path) {
                 assert!(
                     is_new || (is_old && !success),
@@ -395,6 +403,44 @@ impl Trial<'_> {
             for path in self.new.keys() {
                 assert!(files.contains_key(path), "{at}: {path} is not there");
             }
+        }
+    }
+
+    /// Which of the uninjured command's entries a journal has, after all that were there. What a killed verb wrote may
+    /// be found by the next one; what it had told already may be done, and told, again; what it had done and told is
+    /// not among the names of the next one.
+    fn entries(&self, path: &str, content: &Content) -> Entries {
+        let (Content::Journal(now), Some((_, Content::Journal(new)))) =
+            (content, self.new.get(path))
+        else {
+            return Entries::Other;
+        };
+        let old = match self.old.get(path) {
+            Some((_, Content::Journal(old))) => old.as_slice(),
+            _ => &[],
+        };
+        let (Some(now), Some(new)) = (now.strip_prefix(old), new.strip_prefix(old)) else {
+            return Entries::Other;
+        };
+        let part = |part: &Told, whole: &Told| {
+            part.verb == whole.verb && part.names.is_subset(&whole.names)
+        };
+        let found = |told: &Told| told.outcome == "found";
+        if !now
+            .iter()
+            .all(|told| found(told) || new.iter().any(|whole| part(told, whole)))
+        {
+            return Entries::Other;
+        }
+        let whole = |whole: &Told| {
+            let parts = || now.iter().filter(|told| part(told, whole));
+            let names: BTreeSet<_> = parts().flat_map(|told| told.names.clone()).collect();
+            parts().count() > 0 && names == whole.names
+        };
+        if now.iter().any(found) || new.iter().all(whole) {
+            Entries::All
+        } else {
+            Entries::Some
         }
     }
 
@@ -427,10 +473,29 @@ impl Trial<'_> {
                         (old.get(name) == Some(value)) == kept(name) && !value.is_empty()
                     })
             }
+            (Content::Journal(_), Content::Journal(_)) => {
+                self.entries(path, content) == Entries::All
+            }
             (new, now) => new == now,
         };
         same && mode == *new_mode
     }
+}
+
+/// What an entry of the journal tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
+    verb: String,
+    names: BTreeSet<String>,
+    outcome: String,
+}
+
+/// How many of the entries that are to be there are there.
+#[derive(PartialEq, Eq)]
+enum Entries {
+    All,
+    Some,
+    Other,
 }
 
 /// A project with vaults, in a folder of its own.
@@ -557,7 +622,9 @@ impl Scene {
                 };
                 let bytes = fs::read(&path).unwrap();
                 let fresh = name.starts_with("fresh");
-                let content = if path.extension().is_some_and(|extension| extension == "age") {
+                let content = if path.ends_with(JOURNAL) {
+                    Content::Journal(entries(&path))
+                } else if path.extension().is_some_and(|extension| extension == "age") {
                     self.bundle(
                         &path,
                         if fresh {
@@ -580,6 +647,24 @@ impl Scene {
             .collect()
     }
 
+    /// Each ciphertext is one that the journal tells of.
+    fn is_told(&self, at: &str) {
+        let journal = fs::read_to_string(self.path("project").join(JOURNAL)).unwrap();
+        let mut paths = Vec::new();
+        walk(&self.path("project/vault"), &mut paths);
+        for path in paths
+            .iter()
+            .filter(|path| path.extension().is_some_and(|end| end == "age"))
+        {
+            let sha256 = dotage::file::sha256(&fs::read(path).unwrap());
+            assert!(
+                journal.contains(&sha256),
+                "{at}: {} is not told of",
+                path.display()
+            );
+        }
+    }
+
     fn bundle(&self, path: &Path, identity: &str) -> Content {
         let mut identities = Identities::none(Arc::new(Nobody));
         identities
@@ -596,6 +681,21 @@ impl Scene {
             .map(|(name, secret)| (name.to_string(), secret.expose().to_vec()));
         Content::Bundle(values.collect(), vault.header(name).unwrap().to_string())
     }
+}
+
+/// What the entries of a journal tell; each names the one before it.
+fn entries(path: &Path) -> Vec<Told> {
+    let entries = Journal::at(path.parent().unwrap()).entries();
+    let entries = entries.unwrap_or_else(|problems| panic!("{problems:?}"));
+    for pair in entries.windows(2) {
+        assert_eq!(pair[1].before, [pair[0].hash.clone()], "{}", path.display());
+    }
+    let told = |entry: &Entry| Told {
+        verb: format!("{} {:?}", entry.action, entry.profile),
+        names: entry.names.iter().map(Name::to_string).collect(),
+        outcome: entry.outcome.clone(),
+    };
+    entries.iter().map(told).collect()
 }
 
 fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
@@ -682,6 +782,12 @@ fn a_hundred_sets_at_once_lose_nothing_and_their_readers_see_whole_vaults() {
             "{n} is lost"
         );
     }
+    let told = entries(&scene.path("project").join(JOURNAL));
+    let at_once = told
+        .iter()
+        .filter(|told| told.names.iter().all(|name| name.starts_with("AT_ONCE_")));
+    assert_eq!(at_once.count(), WRITERS);
+    scene.is_told("at once");
     println!(
         "{WRITERS} sets at once, {} reads meanwhile",
         reads.into_inner()

@@ -6,7 +6,7 @@ use crate::inventory::{Format, Profile, Variable};
 use crate::journal::Entry;
 use crate::problem::Problem;
 use crate::project::{self, Project};
-use crate::secret::{Name, Secret};
+use crate::secret::{Name, Secret, Secrets};
 use std::collections::BTreeMap;
 
 /// Make new values as dotage.yaml declares them, into the vault
@@ -131,7 +131,13 @@ fn put(
     let mut left = Vec::new();
     let changed = vault.change(&identities, |contents| {
         for (bundle, variables) in &by_bundle {
-            let held = contents.bundle(bundle)?;
+            // A bundle that isn't there would be made by being asked for.
+            let mut nothing = Secrets::new();
+            let held = if args.dry_run && !vault.file(bundle).exists() {
+                &mut nothing
+            } else {
+                contents.bundle(bundle)?
+            };
             for (name, variable) in variables {
                 if held.contains_key(*name) {
                     if args.missing {
@@ -167,20 +173,12 @@ fn put(
         .keys()
         .map(|bundle| vault.file(bundle).display().to_string());
     let written = written.collect::<Vec<_>>().join(", ");
-    if !changed.written.is_empty() {
-        let names = made.clone();
-        project.record(
-            said,
-            &changed.written,
-            Entry {
-                names,
-                ..Entry::new("generate", profile)
-            },
-        )?;
-    } else if !args.dry_run {
-        drop(changed);
-        let bundles: Vec<String> = by_bundle.into_keys().collect();
-        project.record_untold(said, &bundles, Entry::new("generate", profile))?;
+    if !args.dry_run {
+        let entry = Entry {
+            names: made.clone(),
+            ..Entry::new("generate", profile)
+        };
+        project.record(said, &changed.read, &changed.written, entry)?;
     }
     let made: Vec<&str> = made.iter().map(Name::as_str).collect();
     match (made.is_empty(), args.dry_run) {

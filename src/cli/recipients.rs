@@ -210,7 +210,7 @@ fn change(
             removed: only_in(&done.before, &done.after),
             ..Entry::new(verb, profile)
         };
-        project.record(said, &done.written, entry)
+        project.record(said, &done.read, &done.written, entry)
     };
     let edit = |recipients: &Recipients| changed(recipients, key, comment, add);
     let done = vault.reencrypt(bundle.as_deref(), &identities, edit, record)?;

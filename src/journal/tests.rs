@@ -94,8 +94,14 @@ fn an_entry_comes_back_as_it_was_and_names_the_one_before() {
     let text = fs::read_to_string(journal.path()).unwrap();
     assert_eq!(hash(text.lines().next().unwrap().as_bytes()), first.hash);
     assert!(text.starts_with("{\"time\":\"2026-11-25T"), "{text}");
-    assert!(journal.tells_of(&second.written[0].sha256).unwrap());
-    assert!(!journal.tells_of(&first.hash).unwrap());
+    let other = Written {
+        path: "vault/production/default.age".to_owned(),
+        sha256: first.hash.clone(),
+    };
+    let asked = vec![second.written[0].clone(), other.clone()];
+    assert_eq!(journal.untold(asked).unwrap(), [other]);
+    assert!(journal.tells_of("vault/production/default.age").unwrap());
+    assert!(!journal.tells_of("vault/production/default").unwrap());
 }
 
 #[test]
