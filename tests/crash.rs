@@ -688,7 +688,7 @@ fn entries(path: &Path) -> Vec<Told> {
     let entries = Journal::at(path.parent().unwrap()).entries();
     let entries = entries.unwrap_or_else(|problems| panic!("{problems:?}"));
     for pair in entries.windows(2) {
-        assert_eq!(pair[1].before, [pair[0].hash.clone()], "{}", path.display());
+        assert_eq!(only(&pair[1].before), pair[0].hash, "{}", path.display());
     }
     let told = |entry: &Entry| Told {
         verb: format!("{} {:?}", entry.action, entry.profile),
@@ -696,6 +696,13 @@ fn entries(path: &Path) -> Vec<Told> {
         outcome: entry.outcome.clone(),
     };
     entries.iter().map(told).collect()
+}
+
+fn only(hashes: &[String]) -> &str {
+    let [hash] = hashes else {
+        panic!("{hashes:?}");
+    };
+    hash
 }
 
 fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
