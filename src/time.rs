@@ -60,11 +60,30 @@ impl From<SystemTime> for Time {
     }
 }
 
-/// As RFC 3339 writes it: the civil date of a day counted from 1970, whose years begin in March so that a leap day is
-/// a year's last.
-impl fmt::Display for Time {
+/// A day. Days compare as the calendar does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Date {
+    /// The year.
+    pub year: u16,
+    /// The month, from 1.
+    pub month: u8,
+    /// The day of the month, from 1.
+    pub day: u8,
+}
+
+/// As ISO 8601 writes it: `2026-11-25`.
+impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, rest) = (self.0 / DAY + 719_468, self.0 % DAY);
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+impl Time {
+    /// The day: the civil date of a day counted from 1970, whose years begin in March so that a leap day is a year's
+    /// last.
+    #[must_use]
+    pub fn date(self) -> Date {
+        let days = self.0 / DAY + 719_468;
         let (era, day) = (days / 146_097, days % 146_097);
         let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
         let day = day - (365 * year + year / 4 - year / 100);
@@ -74,9 +93,22 @@ impl fmt::Display for Time {
             if month < 10 { month + 3 } else { month - 9 },
         );
         let year = year + era * 400 + u64::from(month <= 2);
+        Date {
+            year: u16::try_from(year).unwrap_or(u16::MAX),
+            month: u8::try_from(month).unwrap_or(u8::MAX),
+            day: u8::try_from(day).unwrap_or(u8::MAX),
+        }
+    }
+}
+
+/// As RFC 3339 writes it.
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rest = self.0 % DAY;
         write!(
             f,
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+            "{}T{:02}:{:02}:{:02}Z",
+            self.date(),
             rest / 3_600,
             rest / 60 % 60,
             rest % 60

@@ -152,6 +152,12 @@ impl Vault {
         recipients_file(&self.file(bundle))
     }
 
+    /// Where a rotation that is half done keeps its values: an age file beside the vault.
+    #[must_use]
+    pub fn rotation_file(&self) -> PathBuf {
+        self.path.with_extension("rotation.age")
+    }
+
     /// Who may read a bundle, by its recipients file.
     ///
     /// # Errors
@@ -301,6 +307,30 @@ impl Vault {
         };
         file::replace(&target, done.after.text().as_bytes(), &attributes)?;
         Ok(done)
+    }
+
+    /// Re-encrypts bundles to their recipients files as they are, and tells `record` which before anybody else can
+    /// change the vault.
+    ///
+    /// # Errors
+    /// When one can't be opened or written: then none was. What the record says.
+    pub fn reencrypt_to_recipients(
+        &self,
+        bundles: &[String],
+        identities: &Identities,
+        record: impl FnOnce(&Written) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let _lock = self.lock()?;
+        let (mut writes, mut written) = (Vec::new(), Written::new());
+        for bundle in bundles {
+            let (path, before) = self.read(bundle)?;
+            let (plaintext, _) = bundle::open(&path, &before, identities)?;
+            let after = bundle::seal(&plaintext, &self.recipients(bundle)?, identities.person())?;
+            written.insert(bundle.clone(), file::sha256(&after));
+            writes.push((path, Some(before), after));
+        }
+        replace_all(&writes)?;
+        record(&written)
     }
 
     /// The bundles that a recipients file governs: a bundle's own, or without a name the folder's.

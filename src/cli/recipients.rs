@@ -5,7 +5,7 @@ use crate::journal::{self, Entry};
 use crate::problem::{Place, Problem};
 use crate::project::Project;
 use crate::secret::Name;
-use crate::vault::{Reader, Recipients, Reencrypted, Vault};
+use crate::vault::{Reader, Recipients, Reencrypted, Vault, Written};
 use clap::Subcommand;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -48,6 +48,13 @@ enum Verb {
         #[command(flatten)]
         how: How,
     },
+    /// Re-encrypt the bundles whose readers are not those of their recipients file, which was changed by hand
+    Apply {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        how: How,
+    },
 }
 
 #[derive(clap::Args)]
@@ -85,6 +92,17 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
                 format!("{key} would be able to read {files}; nothing was changed")
             } else {
                 format!("{key} can read {files} from now on")
+            });
+            Ok(Done::Well)
+        }
+        Verb::Apply { which, how } => {
+            let done = apply(&project, which, how, shell)?;
+            let (_, said) = project.profile(which.profile.as_deref())?;
+            let files = files(&project.vault(said), &done);
+            say(match (done.is_empty(), how.dry_run) {
+                (true, _) => format!("{files}: every bundle is encrypted to its recipients"),
+                (false, true) => format!("would re-encrypt {files}; nothing was changed"),
+                (false, false) => format!("re-encrypted {files}"),
             });
             Ok(Done::Well)
         }
@@ -169,6 +187,34 @@ fn list(vault: &Vault, which: &Which, as_json: bool) -> Result<Done, Failure> {
         text
     })?;
     Ok(Done::Well)
+}
+
+/// Re-encrypts each bundle whose header doesn't fit its recipients file, whichever file that is; the files that were
+/// re-encrypted, or would be.
+fn apply(
+    project: &Project,
+    which: &Which,
+    how: &How,
+    shell: &Shell,
+) -> Result<Vec<String>, Problem> {
+    let (profile, said) = project.profile(which.profile.as_deref())?;
+    let vault = project.vault(said);
+    let mut apart = Vec::new();
+    for bundle in vault.bundles()? {
+        if which.bundle.as_ref().is_none_or(|asked| *asked == bundle)
+            && !vault.header(&bundle)?.fits(&vault.recipients(&bundle)?)
+        {
+            apart.push(bundle);
+        }
+    }
+    if !how.dry_run && !apart.is_empty() {
+        project.journal().ready()?;
+        let record = |written: &Written| {
+            project.record(said, written, Entry::new("recipients apply", profile))
+        };
+        vault.reencrypt_to_recipients(&apart, &shell.identities()?, record)?;
+    }
+    Ok(apart)
 }
 
 /// Adds or removes a reader; the files that it can read from now on or could, and the names in them.
