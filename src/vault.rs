@@ -309,8 +309,8 @@ impl Vault {
         Ok(done)
     }
 
-    /// Re-encrypts bundles to their recipients files as they are, and tells `record` which before anybody else can
-    /// change the vault.
+    /// Re-encrypts bundles to their recipients files as they are, and tells `record` how they were read and written
+    /// before anybody else can change the vault.
     ///
     /// # Errors
     /// When one can't be opened or written: then none was. What the record says.
@@ -318,19 +318,21 @@ impl Vault {
         &self,
         bundles: &[String],
         identities: &Identities,
-        record: impl FnOnce(&Written) -> Result<(), Problem>,
+        record: impl FnOnce(&Ciphertexts, &Ciphertexts) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         let _lock = self.lock()?;
-        let (mut writes, mut written) = (Vec::new(), Written::new());
+        let mut writes = Vec::new();
+        let (mut read, mut written) = (Ciphertexts::new(), Ciphertexts::new());
         for bundle in bundles {
             let (path, before) = self.read(bundle)?;
             let (plaintext, _) = bundle::open(&path, &before, identities)?;
             let after = bundle::seal(&plaintext, &self.recipients(bundle)?, identities.person())?;
+            read.insert(bundle.clone(), file::sha256(&before));
             written.insert(bundle.clone(), file::sha256(&after));
             writes.push((path, Some(before), after));
         }
         replace_all(&writes)?;
-        record(&written)
+        record(&read, &written)
     }
 
     /// The bundles that a recipients file governs: a bundle's own, or without a name the folder's.

@@ -5,7 +5,7 @@ use crate::journal::{self, Entry};
 use crate::problem::{Place, Problem};
 use crate::project::Project;
 use crate::secret::Name;
-use crate::vault::{Reader, Recipients, Reencrypted, Vault, Written};
+use crate::vault::{Ciphertexts, Reader, Recipients, Reencrypted, Vault};
 use clap::Subcommand;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -209,8 +209,8 @@ fn apply(
     }
     if !how.dry_run && !apart.is_empty() {
         project.journal().ready()?;
-        let record = |written: &Written| {
-            project.record(said, written, Entry::new("recipients apply", profile))
+        let record = |read: &Ciphertexts, written: &Ciphertexts| {
+            project.record(said, read, written, Entry::new("recipients apply", profile))
         };
         vault.reencrypt_to_recipients(&apart, &shell.identities()?, record)?;
     }
