@@ -240,7 +240,7 @@ impl Vault {
         let mut contents = Contents {
             vault: self,
             identities,
-            bundles: BTreeMap::new(),
+            bundles: Vec::new(),
             opened_by: BTreeMap::new(),
         };
         let value = edit(&mut contents)?;
@@ -440,11 +440,12 @@ impl Vault {
     }
 }
 
-/// The bundles of a vault while they are changed. Each is opened when it is first asked for.
+/// The bundles of a vault while they are changed. Each is opened when it is first asked for, and they are written in
+/// that order.
 pub struct Contents<'a> {
     vault: &'a Vault,
     identities: &'a Identities,
-    bundles: BTreeMap<String, Open>,
+    bundles: Vec<(String, Open)>,
     opened_by: BTreeMap<String, String>,
 }
 
@@ -464,12 +465,12 @@ impl Contents<'_> {
     /// # Errors
     /// When it can't be read or opened.
     pub fn bundle(&mut self, name: &str) -> Result<&mut Secrets, Problem> {
-        if !self.bundles.contains_key(name) {
+        if self.bundles.iter().all(|(other, _)| other != name) {
             let open = self.read(name)?;
-            self.bundles.insert(name.to_owned(), open);
+            self.bundles.push((name.to_owned(), open));
         }
-        match self.bundles.get_mut(name) {
-            Some(open) => Ok(&mut open.secrets),
+        match self.bundles.iter_mut().find(|(other, _)| other == name) {
+            Some((_, open)) => Ok(&mut open.secrets),
             None => Err(missing(&self.vault.file(name))),
         }
     }
@@ -510,16 +511,15 @@ impl Contents<'_> {
 
     /// The bundles whose file was there, as it was.
     fn read_as(&self) -> Ciphertexts {
-        let hash = |(name, open): (&String, &Open)| {
-            Some((name.clone(), file::sha256(open.file.as_ref()?)))
-        };
+        let hash =
+            |(name, open): &(String, Open)| Some((name.clone(), file::sha256(open.file.as_ref()?)));
         self.bundles.iter().filter_map(hash).collect()
     }
 
     /// Writes what became different.
     fn write(&self) -> Result<Ciphertexts, Problem> {
         let mut holders: BTreeMap<&Name, &Path> = BTreeMap::new();
-        for open in self.bundles.values() {
+        for (_, open) in &self.bundles {
             for name in open.secrets.keys() {
                 if let Some(other) = holders.insert(name, &open.path) {
                     return Err(twice(name, other).at(Place::file(&open.path)));

@@ -5,7 +5,7 @@ use crate::generate;
 use crate::inventory::{Format, Profile, Variable};
 use crate::journal::Entry;
 use crate::problem::Problem;
-use crate::project::{self, Project};
+use crate::project::{self, Project, Wanted};
 use crate::secret::{Name, Secret, Secrets};
 use std::collections::BTreeMap;
 
@@ -127,6 +127,13 @@ fn put(
     }
     let identities =
         shell.identities_to_write(&vault, by_bundle.keys().next().map_or("", String::as_str))?;
+    if !args.missing {
+        for (name, variable) in by_bundle.values().flatten() {
+            if variable.bootstrap.is_some() {
+                open(project, name, variable, profile, shell)?;
+            }
+        }
+    }
     let mut made = Vec::new();
     let mut left = Vec::new();
     let changed = vault.change(&identities, |contents| {
@@ -201,6 +208,42 @@ fn put(
     Ok(())
 }
 
+/// What only a bootstrap needs is made only while the bootstrap is open.
+fn open(
+    project: &Project,
+    name: &Name,
+    variable: &Variable,
+    profile: &str,
+    shell: &Shell,
+) -> Result<(), Problem> {
+    let Some(bootstrap) = &variable.bootstrap else {
+        return Ok(());
+    };
+    let (switch, declared) = project.variable(bootstrap.switch.value.as_str())?;
+    let wanted = Wanted::from([(switch, declared)]);
+    let values = project.values(profile, &wanted, &|| shell.identities())?;
+    if values
+        .secrets
+        .get(switch)
+        .is_some_and(|value| value.expose() == b"true")
+    {
+        return Ok(());
+    }
+    let message = format!(
+        "{name} is only for the first start, and {switch} is not true in profile {profile}"
+    );
+    let open = format!("dotage bootstrap open --profile {profile}");
+    Err(project
+        .inventory
+        .problem("bootstrap-closed", variable.at, message)
+        .help(match &bootstrap.reset {
+            Some(reset) => {
+                format!("for an account that there is: {reset}; before the first start: {open}")
+            }
+            None => open,
+        }))
+}
+
 /// Whether a value that is there may be replaced.
 fn guard(
     project: &Project,
@@ -214,6 +257,16 @@ fn guard(
             .inventory
             .problem("encrypts-stored-data", variable.at, format!("{name} has a value in profile {profile} that stored data is encrypted with; a new one would make it unreadable"))
             .help(format!("re-encrypt the data with the old and the new key first, then put the new one in: dotage set {name} --profile {profile}")));
+    }
+    if let Some(bootstrap) = variable.bootstrap.as_ref().filter(|_| force) {
+        let message = format!(
+            "{name} has a value in profile {profile}, and a new one changes no account that there is"
+        );
+        let close = format!("dotage bootstrap close --profile {profile}");
+        return Err(project
+            .inventory
+            .problem("bootstrap-value", variable.at, message)
+            .help(bootstrap.reset.clone().unwrap_or(close)));
     }
     if force {
         return Ok(());
@@ -230,7 +283,12 @@ fn guard(
         .help(format!("dotage generate {name} --profile {profile} --force replaces it; deploy {}{together} afterwards", users.join(" and "))))
 }
 
-fn generated(name: &Name, variable: &Variable, project: &Project) -> Result<Secret, Problem> {
+/// A new value for a variable, as its format says.
+pub(super) fn generated(
+    name: &Name,
+    variable: &Variable,
+    project: &Project,
+) -> Result<Secret, Problem> {
     let value = match &variable.format.value {
         Format::Token {
             bytes, encoding, ..

@@ -27,32 +27,41 @@ impl Project {
         written: &Ciphertexts,
         entry: Entry,
     ) -> Result<(), Problem> {
-        let journal = self.journal();
-        let found = journal.untold(self.told(profile, read))?;
-        let variable = |name: &str| std::env::var(name).ok();
+        let found = self.journal().untold(self.told(profile, read))?;
+        if !found.is_empty() {
+            let found = Entry {
+                written: found,
+                outcome: "found".to_owned(),
+                ..Entry::new(&entry.action, entry.profile.as_deref().unwrap_or_default())
+            };
+            self.tell(found)?;
+        }
         let entry = Entry {
-            time: Time::now(),
-            who: journal::who(&variable, rustix::process::getuid().as_raw()),
             written: self.told(profile, written),
             ..entry
         };
         let readers = !(entry.added.is_empty() && entry.removed.is_empty());
-        let done = readers || !entry.written.is_empty();
-        let found = (!found.is_empty()).then(|| Entry {
-            time: entry.time,
-            who: entry.who.clone(),
-            written: found,
-            outcome: "found".to_owned(),
-            ..Entry::new(&entry.action, entry.profile.as_deref().unwrap_or_default())
-        });
-        found
-            .iter()
-            .chain(done.then_some(&entry))
-            .try_for_each(|entry| journal.append(entry))
-            .map_err(|problem| match &problem.help {
-                Some(_) => problem,
-                None => problem.help("the vault is written and the journal does not tell of it: mend this, and the next change of that vault records it as found"),
-            })
+        if readers || !entry.written.is_empty() {
+            self.tell(entry)?;
+        }
+        Ok(())
+    }
+
+    /// Adds an entry to the journal, of now and whoever runs this.
+    ///
+    /// # Errors
+    /// When the journal can't be written.
+    pub fn tell(&self, entry: Entry) -> Result<(), Problem> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let entry = Entry {
+            time: Time::now(),
+            who: journal::who(&variable, rustix::process::getuid().as_raw()),
+            ..entry
+        };
+        self.journal().append(&entry).map_err(|problem| match &problem.help {
+            Some(_) => problem,
+            None => problem.help("the vault is written and the journal does not tell of it: mend this, and the next change of that vault records it as found"),
+        })
     }
 
     /// Records the beginning of each vault whose file no entry tells of, whatever is in it.
