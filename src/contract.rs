@@ -204,8 +204,8 @@ pub struct Facts<'a> {
     pub published: &'a [Literal],
     /// The names that templates show; one that shows all variables shows none by name.
     pub shown: &'a BTreeSet<Name>,
-    /// What is recorded of its past.
-    pub past: &'a Past,
+    /// What is recorded of its past; none when the records can't be read.
+    pub past: Option<&'a Past>,
     /// What others found wrong: its vault's files, its templates, where a service's values would come from.
     pub found: Vec<Finding>,
 }
@@ -451,12 +451,13 @@ impl Judge<'_> {
         }
     }
 
-    /// Values that another profile has as well.
+    /// Values that another profile has as well; its published defaults are literals, and told as such.
     fn same_elsewhere(&self, held: &Held, found: &mut Vec<Finding>) {
         for (other, theirs) in self.facts.others {
             let by_value: BTreeMap<&[u8], &Name> = theirs
                 .secrets
                 .iter()
+                .filter(|(name, _)| !theirs.defaulted.contains(*name))
                 .map(|(name, secret)| (secret.expose(), name))
                 .collect();
             for (name, secret) in &held.secrets {
@@ -560,6 +561,9 @@ impl Judge<'_> {
             held,
             ..
         } = self.facts;
+        let Some(past) = past else {
+            return;
+        };
         for (name, variable) in &inventory.variables {
             if let Some((reader, since)) = past.exposed.get(name) {
                 let mut finding = self.of(
@@ -574,7 +578,7 @@ impl Judge<'_> {
             if !self.strict {
                 continue;
             }
-            self.bootstrap(name, variable, found);
+            self.bootstrap(name, variable, past, found);
             let stored = held.is_some_and(|held| held.stored.contains_key(name));
             let every = variable
                 .rotation
@@ -622,13 +626,9 @@ impl Judge<'_> {
     }
 
     /// A bootstrap that is open, for how long, and what one that is closed left behind.
-    fn bootstrap(&self, name: &Name, variable: &Variable, found: &mut Vec<Finding>) {
+    fn bootstrap(&self, name: &Name, variable: &Variable, past: &Past, found: &mut Vec<Finding>) {
         let Facts {
-            profile,
-            now,
-            past,
-            held,
-            ..
+            profile, now, held, ..
         } = self.facts;
         let (Some(bootstrap), Some(held)) = (&variable.bootstrap, held) else {
             return;

@@ -22,12 +22,14 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rand", &["generate"]),
     (
         "base64",
-        &["generate", "dialect", "template", "vault", "project"],
+        &[
+            "generate", "dialect", "template", "vault", "contract", "project",
+        ],
     ),
     (
         "zeroize",
         &[
-            "secret", "generate", "yaml", "vault", "child", "project", "cli",
+            "secret", "generate", "yaml", "vault", "child", "contract", "project", "cli",
         ],
     ),
     ("zeroizing_alloc", &["main"]),

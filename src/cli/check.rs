@@ -44,14 +44,17 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let now = Time::now();
     let mut problems: Vec<Problem> = Vec::new();
     let mut once = project.plaintext();
-    let entries = project.journal().entries().unwrap_or_else(|problems| {
-        once.extend(
-            problems
-                .into_iter()
-                .map(|problem| ruled(problem, "journal")),
-        );
-        Vec::new()
-    });
+    let entries = match project.journal().entries() {
+        Ok(entries) => Some(entries),
+        Err(problems) => {
+            once.extend(
+                problems
+                    .into_iter()
+                    .map(|problem| ruled(problem, "journal")),
+            );
+            None
+        }
+    };
     for (profile, said) in &profiles {
         // A bundle's own fault is told once, by the half that needs no key.
         let mut found: Vec<Finding> = found.remove(profile).unwrap_or_default();
@@ -72,6 +75,9 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             .filter(|(other, _)| *other != profile)
             .map(|(other, held)| (*other, held))
             .collect();
+        let past = entries
+            .as_ref()
+            .map(|entries| project.past(profile, entries));
         let these = contract::problems(Facts {
             inventory: &project.inventory,
             profile,
@@ -80,7 +86,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             others: &others,
             published: &published,
             shown: &shown,
-            past: &project.past(profile, &entries),
+            past: past.as_ref(),
             found,
         });
         say(summary(profile, &these));

@@ -5,7 +5,9 @@ use crate::problem::{Problem, Severity};
 use crate::report::{self, Form};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+// Another `Args` has it in it, and clap wants the names of groups to differ.
 #[derive(clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// The form
     #[arg(long, value_name = "FORM", default_value = "people", value_parser = forms())]

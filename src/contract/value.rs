@@ -173,6 +173,7 @@ fn key(text: &str, bytes: usize, encoding: Encoding) -> Option<String> {
         }
     }
     Some(match found {
+        Some(1) => format!("decodes to 1 byte, and its format says {bytes}"),
         Some(found) => format!("decodes to {found} bytes, and its format says {bytes}"),
         None => format!("is not {said}"),
     })
