@@ -69,7 +69,11 @@ variables:
   TWO: { purpose: in the second, used_by: [api], bundle: second, format: { token: { bytes: 48 } } }
   LATE: { purpose: not set yet, used_by: [api], bundle: first, format: { token: { bytes: 48 } } }
   LATER: { purpose: not set yet, used_by: [api], bundle: second, format: { token: { bytes: 48 } } }
+  OPEN: { purpose: a switch, used_by: [api], bundle: second, sensitive: false, format: boolean, required: false, defaults: { production: "false" } }
+  FIRST: { purpose: for the first start, used_by: [api], bundle: first, format: { password: { length: 24 } }, bootstrap: { while: OPEN } }
 targets:
+  boot: { template: templates/boot.env.j2, to: out/boot.env, profile: production }
+  each: { folder: true, to: out/boot, profile: production, service: api, names: [OPEN, FIRST] }
   file: { template: templates/two.env.j2, to: out/.env, profile: production }
   folder: { folder: true, to: out/folder, profile: production, service: api, names: [ONE, TWO] }
 "#;
@@ -84,7 +88,7 @@ struct Story {
     stdin: &'static str,
 }
 
-const STORIES: [Story; 11] = [
+const STORIES: [Story; 13] = [
     story(&[], &["set", "ONE", "-P", "production"]),
     story(&[], &["set", "ONE"]),
     story(&[], &["unset", "ONE", "-P", "production"]),
@@ -114,6 +118,14 @@ const STORIES: [Story; 11] = [
         &["render", "folder"],
     ),
     story(&[], &["edit", "first", "-P", "production"]),
+    story(&[], &["bootstrap", "open", "-P", "production"]),
+    story(
+        &[
+            (&["bootstrap", "open", "-P", "production"], ""),
+            (&["render", "boot", "each"], ""),
+        ],
+        &["bootstrap", "close", "-P", "production"],
+    ),
     story(
         &[],
         &[
@@ -393,6 +405,14 @@ impl Trial<'_> {
                 );
             }
         }
+        let value = |bundle: &str, name: &str| match files.get(bundle) {
+            Some((_, Content::Bundle(values, _))) => values.get(name).cloned(),
+            _ => None,
+        };
+        let open = value("project/vault/production/second.age", "OPEN");
+        let first = value("project/vault/production/first.age", "FIRST");
+        let on = open.is_some_and(|open| open == b"true");
+        assert!(!on || first.is_some(), "{at}: open without a password");
         for path in self.old.keys() {
             assert!(
                 files.contains_key(path) || !self.new.contains_key(path),
@@ -460,7 +480,7 @@ impl Trial<'_> {
         };
         let same = match (new, content) {
             (Content::Bundle(new, new_readers), Content::Bundle(now, readers))
-                if self.story.command[0] == "generate" =>
+                if ["generate", "bootstrap"].contains(&self.story.command[0]) =>
             {
                 let old = match self.old.get(path) {
                     Some((_, Content::Bundle(old, _))) => old.clone(),
@@ -535,6 +555,11 @@ impl Scene {
         put(
             &scene.path("project/templates/two.env.j2"),
             b"ONE={{ ONE }}\nTWO={{ TWO }}\n",
+            0o644,
+        );
+        put(
+            &scene.path("project/templates/boot.env.j2"),
+            b"OPEN={{ OPEN }}\n{% if OPEN == \"true\" %}\nFIRST={{ FIRST }}\n{% endif %}\n",
             0o644,
         );
         put(
