@@ -61,7 +61,15 @@ fn only(hashes: &[String]) -> &str {
 }
 
 fn put(journal: &Journal, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
-    fs::File::create(journal.path())?.write_all(bytes.as_ref())
+    file_of(journal)?.write_all(bytes.as_ref())
+}
+
+fn file_of(journal: &Journal) -> std::io::Result<fs::File> {
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(journal.path())
 }
 
 fn rules(journal: &Journal) -> Vec<String> {
@@ -215,12 +223,19 @@ fn a_line_that_is_no_entry_is_told_with_its_place_and_nothing_is_added() {
     let long = format!("{{\"x\":\"{}\"}}\n", "x".repeat(MAX_LINE));
     put(&journal, long).unwrap();
     assert!(rules(&journal)[0].contains("an entry of more than 1048576 bytes"));
-    fs::File::create(journal.path())
-        .unwrap()
-        .set_len(MAX as u64 + 1)
-        .unwrap();
+    file_of(&journal).unwrap().set_len(MAX as u64 + 1).unwrap();
     assert_eq!(journal.ready().unwrap_err().rule, "too-large");
     assert!(rules(&journal)[0].contains("git mv operations.jsonl"));
+}
+
+#[test]
+fn a_journal_that_could_not_be_written_is_known_before_anything_is_done() {
+    let (folder, journal) = folder();
+    std::os::unix::fs::symlink("elsewhere", journal.path()).unwrap();
+    assert_eq!(journal.ready().unwrap_err().rule, "symlink");
+    assert!(!folder.path().join("elsewhere").exists());
+    let nowhere = Journal::at(&folder.path().join("not/there"));
+    assert_eq!(nowhere.ready().unwrap_err().rule, "missing");
 }
 
 #[test]
@@ -332,7 +347,7 @@ fn what_a_removed_reader_could_read_is_to_be_rotated_until_it_is_changed() {
     let all = ["ONE", "TWO"];
     let added = readers(1, &[A, B], &[], &all);
     let removed = readers(2, &[], &[A], &all);
-    assert_eq!(told(&[added.clone()]), [""; 0]);
+    assert_eq!(told(std::slice::from_ref(&added)), [""; 0]);
     let mut entries = vec![added, removed];
     assert_eq!(told(&entries), ["ONE age1aaa 2", "TWO age1aaa 2"]);
     // Changed by a branch, before the removal but below it in the file: the reader could read that too.

@@ -97,6 +97,19 @@ fn runbook_b1_the_key_is_32_random_bytes_as_base64() {
 }
 
 #[test]
+fn runbook_b1_what_is_generated_keeps_the_contract() {
+    let stack = Stack::new();
+    for _ in 0..5 {
+        for name in TOKENS {
+            stack.production(&["generate", name, "--force"]);
+        }
+        stack.production(&["check"]);
+    }
+    stack.production(&["bootstrap", "open"]);
+    stack.production(&["check"]);
+}
+
+#[test]
 fn runbook_b1_a_value_is_never_overwritten_unless_forced_and_the_key_not_even_then() {
     let stack = Stack::new();
     let (token, key) = (
