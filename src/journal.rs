@@ -24,6 +24,7 @@ use crate::problem::{Place, Problem};
 use crate::secret::Name;
 use crate::time::Time;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -156,7 +157,13 @@ impl Journal {
     /// When its place can't be written, or a line of it is none.
     pub fn ready(&self) -> Result<(), Problem> {
         file::may_append(&self.path)?;
-        self.heads(&self.read()?).map(drop)
+        let bytes = self.read()?;
+        for (number, line) in self.lines(&bytes)? {
+            if quick_before(line).is_none() {
+                entry(line).map_err(|wrong| self.malformed(number, &wrong))?;
+            }
+        }
+        Ok(())
     }
 
     /// Those of the ciphertexts that no entry tells of.
@@ -221,16 +228,15 @@ impl Journal {
     /// The hashes of the entries that no other names: what the next one names. In a chain that holds there are as many
     /// as there are more entries than names of them, and they are near the end: few lines are hashed.
     fn heads(&self, bytes: &[u8]) -> Result<Vec<String>, Problem> {
-        let mut named: HashSet<String> = HashSet::new();
+        let mut named: HashSet<Cow<str>> = HashSet::new();
         let mut lines = Vec::new();
         for (number, line) in self.lines(bytes)? {
             match quick_before(line) {
-                Some(before) => named.extend(before.map(str::to_owned)),
-                None => named.extend(
-                    entry(line)
-                        .map_err(|wrong| self.malformed(number, &wrong))?
-                        .before,
-                ),
+                Some(before) => named.extend(before.into_iter().map(Cow::Borrowed)),
+                None => {
+                    let entry = entry(line).map_err(|wrong| self.malformed(number, &wrong))?;
+                    named.extend(entry.before.into_iter().map(Cow::Owned));
+                }
             }
             lines.push(line);
         }
@@ -239,7 +245,7 @@ impl Journal {
             .iter()
             .rev()
             .map(|line| file::sha256(line.as_bytes()))
-            .filter(|hash| !named.contains(hash))
+            .filter(|hash| !named.contains(hash.as_str()))
             .take(count)
             .collect();
         heads.sort_unstable();
@@ -287,12 +293,14 @@ fn whole(bytes: &[u8]) -> usize {
 }
 
 /// What a line of ours names as the entries before it; none of a line that isn't in our form.
-fn quick_before(line: &str) -> Option<impl Iterator<Item = &str>> {
+fn quick_before(line: &str) -> Option<Vec<&str>> {
     let line = line.strip_prefix('{')?.strip_suffix("]}")?;
     // A text of the entry can't be mistaken for the key: its quotes have backslashes.
     let (_, hashes) = line.rsplit_once(BEFORE)?;
-    let all = hashes.is_empty() || hashes.split(',').all(|text| quoted_hash(text).is_some());
-    all.then(|| hashes.split(',').filter_map(quoted_hash))
+    if hashes.is_empty() {
+        return Some(Vec::new());
+    }
+    hashes.split(',').map(quoted_hash).collect()
 }
 
 fn quoted_hash(text: &str) -> Option<&str> {
