@@ -6,6 +6,7 @@
 //! does; talk goes to stderr. A reader that goes away (`dotage list | head -1`) is no error.
 
 mod ask;
+mod bootstrap;
 mod check;
 mod completions;
 mod demo;
@@ -94,6 +95,7 @@ enum Verb {
     Edit(edit::Args),
     Generate(generate::Args),
     Check(check::Args),
+    Bootstrap(bootstrap::Args),
     Recipients(recipients::Args),
     Render(render::Args),
     Schema(schema::Args),
@@ -196,6 +198,7 @@ pub fn main() -> ExitCode {
         Verb::Edit(args) => edit::run(&args, &shell),
         Verb::Generate(args) => generate::run(&args, &shell),
         Verb::Check(args) => check::run(&args, &shell),
+        Verb::Bootstrap(args) => bootstrap::run(&args, &shell),
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),

@@ -201,8 +201,14 @@ pub fn append(
 ) -> Result<(), Problem> {
     let (folder, name) = Folder::of(path, &Attributes::default())?;
     let failed = |errno| unwritable(path, errno);
-    let (fd, created) = open_to_append(path, &folder, &name, mode)?;
+    let fd = open_to_append(path, &folder, &name)?;
     let old = read_all(&fd, path, limit)?;
+    // New, or left by a run that was killed before its first line.
+    let created = old.is_empty();
+    if created {
+        access::close_to_others(&fd).map_err(failed)?;
+        retry_on_intr(|| rustix::fs::fchmod(&fd, permissions(mode))).map_err(failed)?;
+    }
     let end = old.len();
     let (keep, line) = line(&old)?;
     let old = old.get(..keep).unwrap_or(&old);
@@ -245,13 +251,8 @@ pub fn may_append(path: &Path) -> Result<(), Problem> {
         .map_err(|errno| unwritable(path, errno))
 }
 
-/// The file, ours alone among those that append, and whether it wasn't there.
-fn open_to_append(
-    path: &Path,
-    folder: &Folder,
-    name: &OsStr,
-    mode: u32,
-) -> Result<(OwnedFd, bool), Problem> {
+/// The file, ours alone among those that append; made, closed to others, where it isn't there.
+fn open_to_append(path: &Path, folder: &Folder, name: &OsStr) -> Result<OwnedFd, Problem> {
     let failed = |errno| unwritable(path, errno);
     let flags = OFlags::RDWR
         | OFlags::APPEND
@@ -262,14 +263,14 @@ fn open_to_append(
     let open =
         |flags| retry_on_intr(|| rustix::fs::openat(&folder.fd, name, flags, Mode::from(0o600)));
     loop {
-        let (fd, created) = match open(flags | OFlags::CREATE | OFlags::EXCL) {
-            Ok(fd) => (fd, true),
+        let fd = match open(flags | OFlags::CREATE | OFlags::EXCL) {
+            Ok(fd) => fd,
             Err(Errno::EXIST) => match folder.stat(name) {
                 Ok(stat) => {
                     admit(path, &stat, folder, None)?;
                     match open(flags) {
                         Err(Errno::NOENT) => continue,
-                        result => (result.map_err(failed)?, false),
+                        result => result.map_err(failed)?,
                     }
                 }
                 Err(Errno::NOENT) => continue,
@@ -279,16 +280,12 @@ fn open_to_append(
         };
         let stat = retry_on_intr(|| rustix::fs::fstat(&fd)).map_err(failed)?;
         admit(path, &stat, folder, None)?;
-        if created {
-            access::close_to_others(&fd).map_err(failed)?;
-            retry_on_intr(|| rustix::fs::fchmod(&fd, permissions(mode))).map_err(failed)?;
-        }
         retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::LockExclusive))
             .map_err(|errno| unlockable(path, errno))?;
         // Git puts another file in its place; a line added to the old one would be lost.
         let there = folder.stat(name);
         if there.is_ok_and(|now| (now.st_dev, now.st_ino) == (stat.st_dev, stat.st_ino)) {
-            return Ok((fd, created));
+            return Ok(fd);
         }
     }
 }

@@ -8,10 +8,10 @@
 //! no line is ever written again.
 //!
 //! The vault is written first and the entry after it, both under the vault's lock, so the entries of a vault stand in
-//! the order of its ciphertexts. A kill between the two leaves a ciphertext that no entry names, never an entry of
-//! something that was not done. The same command again, which finds nothing left to change, sees that and writes the
-//! entry; until then `log verify` names the file. A line torn by a kill has no line feed and is no JSON: readers pass
-//! over it, and the next entry takes its place.
+//! the order of its ciphertexts. A kill between the two leaves a ciphertext that no entry tells of, never an entry of
+//! something that was not done. `log verify` names that file, and the next verb that changes its vault sees it too: it
+//! writes an entry for it first, whose outcome is `found`, since nobody can tell a killed verb from another program.
+//! A line torn by a kill has no line feed and is no JSON: readers pass over it, and the next entry takes its place.
 //!
 //! The actor is a word, not a proof: the commit that brings the entry may be signed, a line of text can't be.
 
@@ -24,6 +24,7 @@ use crate::problem::{Place, Problem};
 use crate::secret::Name;
 use crate::time::Time;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -65,7 +66,7 @@ pub struct Entry {
     pub plan: Option<String>,
     /// The step of that plan.
     pub step: Option<String>,
-    /// How it ended: `done`, or another word.
+    /// How it ended: `done`; `found` of a ciphertext that was there and that no entry told of; or another word.
     pub outcome: String,
     /// How long it took, in seconds.
     pub seconds: Option<u64>,
@@ -156,28 +157,33 @@ impl Journal {
     /// When its place can't be written, or a line of it is none.
     pub fn ready(&self) -> Result<(), Problem> {
         file::may_append(&self.path)?;
-        self.heads(&self.read()?).map(drop)
+        let bytes = self.read()?;
+        for (number, line) in self.lines(&bytes)? {
+            if quick_before(line).is_none() {
+                entry(line).map_err(|wrong| self.malformed(number, &wrong))?;
+            }
+        }
+        Ok(())
     }
 
-    /// Whether some entry wrote a ciphertext of this hash.
+    /// Those of the ciphertexts that no entry tells of.
     ///
     /// # Errors
     /// When the journal can't be read.
-    pub fn tells_of(&self, sha256: &str) -> Result<bool, Problem> {
-        self.holds("sha256", sha256)
+    pub fn untold(&self, mut written: Vec<Written>) -> Result<Vec<Written>, Problem> {
+        let bytes = self.read()?;
+        let text = String::from_utf8_lossy(&bytes);
+        written.retain(|one| !text.contains(&format!("\"sha256\":\"{}\"", one.sha256)));
+        Ok(written)
     }
 
     /// Whether some entry wrote this file.
     ///
     /// # Errors
     /// When the journal can't be read.
-    pub fn tells_of_file(&self, path: &str) -> Result<bool, Problem> {
-        self.holds("path", path)
-    }
-
-    fn holds(&self, key: &str, text: &str) -> Result<bool, Problem> {
+    pub fn tells_of(&self, path: &str) -> Result<bool, Problem> {
         let bytes = self.read()?;
-        let field = format!("\"{key}\":{}", Value::from(text));
+        let field = format!("\"path\":{}", Value::from(path));
         Ok(String::from_utf8_lossy(&bytes).contains(&field))
     }
 
@@ -222,16 +228,15 @@ impl Journal {
     /// The hashes of the entries that no other names: what the next one names. In a chain that holds there are as many
     /// as there are more entries than names of them, and they are near the end: few lines are hashed.
     fn heads(&self, bytes: &[u8]) -> Result<Vec<String>, Problem> {
-        let mut named: HashSet<String> = HashSet::new();
+        let mut named: HashSet<Cow<str>> = HashSet::new();
         let mut lines = Vec::new();
         for (number, line) in self.lines(bytes)? {
             match quick_before(line) {
-                Some(before) => named.extend(before.map(str::to_owned)),
-                None => named.extend(
-                    entry(line)
-                        .map_err(|wrong| self.malformed(number, &wrong))?
-                        .before,
-                ),
+                Some(before) => named.extend(before.into_iter().map(Cow::Borrowed)),
+                None => {
+                    let entry = entry(line).map_err(|wrong| self.malformed(number, &wrong))?;
+                    named.extend(entry.before.into_iter().map(Cow::Owned));
+                }
             }
             lines.push(line);
         }
@@ -240,7 +245,7 @@ impl Journal {
             .iter()
             .rev()
             .map(|line| file::sha256(line.as_bytes()))
-            .filter(|hash| !named.contains(hash))
+            .filter(|hash| !named.contains(hash.as_str()))
             .take(count)
             .collect();
         heads.sort_unstable();
@@ -288,12 +293,14 @@ fn whole(bytes: &[u8]) -> usize {
 }
 
 /// What a line of ours names as the entries before it; none of a line that isn't in our form.
-fn quick_before(line: &str) -> Option<impl Iterator<Item = &str>> {
+fn quick_before(line: &str) -> Option<Vec<&str>> {
     let line = line.strip_prefix('{')?.strip_suffix("]}")?;
     // A text of the entry can't be mistaken for the key: its quotes have backslashes.
     let (_, hashes) = line.rsplit_once(BEFORE)?;
-    let all = hashes.is_empty() || hashes.split(',').all(|text| quoted_hash(text).is_some());
-    all.then(|| hashes.split(',').filter_map(quoted_hash))
+    if hashes.is_empty() {
+        return Some(Vec::new());
+    }
+    hashes.split(',').map(quoted_hash).collect()
 }
 
 fn quoted_hash(text: &str) -> Option<&str> {

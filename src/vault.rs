@@ -54,13 +54,15 @@ pub struct Opened {
     pub opened_by: BTreeMap<String, String>,
 }
 
-/// Bundles that were written, by name, each with the SHA-256 of its ciphertext in hex.
-pub type Written = BTreeMap<String, String>;
+/// Bundles by name, each with the SHA-256 of its ciphertext in hex.
+pub type Ciphertexts = BTreeMap<String, String>;
 
 /// What [`Vault::reencrypt`] did.
 pub struct Reencrypted {
+    /// The bundles that were read, as they were.
+    pub read: Ciphertexts,
     /// The bundles that were written.
-    pub written: Written,
+    pub written: Ciphertexts,
     /// The names of the values in them.
     pub names: BTreeSet<Name>,
     /// The recipients file as it was.
@@ -73,8 +75,10 @@ pub struct Reencrypted {
 pub struct Changed<T> {
     /// What the edit gave.
     pub value: T,
+    /// The bundles that were read, as they were.
+    pub read: Ciphertexts,
     /// The bundles that were written.
-    pub written: Written,
+    pub written: Ciphertexts,
     /// The identity that opened each bundle that was read.
     pub opened_by: BTreeMap<String, String>,
     _lock: file::Lock,
@@ -236,12 +240,13 @@ impl Vault {
         let mut contents = Contents {
             vault: self,
             identities,
-            bundles: BTreeMap::new(),
+            bundles: Vec::new(),
             opened_by: BTreeMap::new(),
         };
         let value = edit(&mut contents)?;
         Ok(Changed {
             value,
+            read: contents.read_as(),
             written: contents.write()?,
             opened_by: contents.opened_by,
             _lock: lock,
@@ -273,7 +278,8 @@ impl Vault {
         };
         let new = edit(&old)?;
         let mut done = Reencrypted {
-            written: Written::new(),
+            read: Ciphertexts::new(),
+            written: Ciphertexts::new(),
             names: BTreeSet::new(),
             before: old,
             after: new,
@@ -289,6 +295,7 @@ impl Vault {
             let after = bundle::seal(&plaintext, new, identities.person())?;
             let entries = parsed(&path, &plaintext)?.into_iter();
             done.names.extend(entries.map(|(name, _, _)| name));
+            done.read.insert(bundle.clone(), file::sha256(&before));
             done.written.insert(bundle, file::sha256(&after));
             writes.push((path, Some(before), after));
         }
@@ -302,8 +309,8 @@ impl Vault {
         Ok(done)
     }
 
-    /// Re-encrypts bundles to their recipients files as they are, and tells `record` which before anybody else can
-    /// change the vault.
+    /// Re-encrypts bundles to their recipients files as they are, and tells `record` how they were read and written
+    /// before anybody else can change the vault.
     ///
     /// # Errors
     /// When one can't be opened or written: then none was. What the record says.
@@ -311,19 +318,21 @@ impl Vault {
         &self,
         bundles: &[String],
         identities: &Identities,
-        record: impl FnOnce(&Written) -> Result<(), Problem>,
+        record: impl FnOnce(&Ciphertexts, &Ciphertexts) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         let _lock = self.lock()?;
-        let (mut writes, mut written) = (Vec::new(), Written::new());
+        let mut writes = Vec::new();
+        let (mut read, mut written) = (Ciphertexts::new(), Ciphertexts::new());
         for bundle in bundles {
             let (path, before) = self.read(bundle)?;
             let (plaintext, _) = bundle::open(&path, &before, identities)?;
             let after = bundle::seal(&plaintext, &self.recipients(bundle)?, identities.person())?;
+            read.insert(bundle.clone(), file::sha256(&before));
             written.insert(bundle.clone(), file::sha256(&after));
             writes.push((path, Some(before), after));
         }
         replace_all(&writes)?;
-        record(&written)
+        record(&read, &written)
     }
 
     /// The bundles that a recipients file governs: a bundle's own, or without a name the folder's.
@@ -431,11 +440,12 @@ impl Vault {
     }
 }
 
-/// The bundles of a vault while they are changed. Each is opened when it is first asked for.
+/// The bundles of a vault while they are changed. Each is opened when it is first asked for, and they are written in
+/// that order.
 pub struct Contents<'a> {
     vault: &'a Vault,
     identities: &'a Identities,
-    bundles: BTreeMap<String, Open>,
+    bundles: Vec<(String, Open)>,
     opened_by: BTreeMap<String, String>,
 }
 
@@ -455,12 +465,12 @@ impl Contents<'_> {
     /// # Errors
     /// When it can't be read or opened.
     pub fn bundle(&mut self, name: &str) -> Result<&mut Secrets, Problem> {
-        if !self.bundles.contains_key(name) {
+        if self.bundles.iter().all(|(other, _)| other != name) {
             let open = self.read(name)?;
-            self.bundles.insert(name.to_owned(), open);
+            self.bundles.push((name.to_owned(), open));
         }
-        match self.bundles.get_mut(name) {
-            Some(open) => Ok(&mut open.secrets),
+        match self.bundles.iter_mut().find(|(other, _)| other == name) {
+            Some((_, open)) => Ok(&mut open.secrets),
             None => Err(missing(&self.vault.file(name))),
         }
     }
@@ -499,17 +509,24 @@ impl Contents<'_> {
         })
     }
 
+    /// The bundles whose file was there, as it was.
+    fn read_as(&self) -> Ciphertexts {
+        let hash =
+            |(name, open): &(String, Open)| Some((name.clone(), file::sha256(open.file.as_ref()?)));
+        self.bundles.iter().filter_map(hash).collect()
+    }
+
     /// Writes what became different.
-    fn write(&self) -> Result<Written, Problem> {
+    fn write(&self) -> Result<Ciphertexts, Problem> {
         let mut holders: BTreeMap<&Name, &Path> = BTreeMap::new();
-        for open in self.bundles.values() {
+        for (_, open) in &self.bundles {
             for name in open.secrets.keys() {
                 if let Some(other) = holders.insert(name, &open.path) {
                     return Err(twice(name, other).at(Place::file(&open.path)));
                 }
             }
         }
-        let mut written = Written::new();
+        let mut written = Ciphertexts::new();
         let mut writes = Vec::new();
         for (name, open) in &self.bundles {
             let after = text(&open.path, &open.secrets)?;

@@ -6,7 +6,7 @@
 //! The guarantee is one for each file. A change over several bundles is not one transaction: killed half-way, each
 //! bundle is the old one or the new one, none is lost or torn, and the same command again does the rest. A temporary
 //! file may be left, closed to others (a bundle's holds ciphertext only); the next command that writes into its folder
-//! removes it.
+//! removes it. The journal tells of what was done, or the same command again finds what was not told.
 //!
 //! The kill points are not a sample: a first run under strace lists the calls of the kinds in `KINDS` (an `openat`
 //! counts when it may create, a `write` when it isn't talk), and the command is killed when it enters each of them; one number further the command
@@ -23,9 +23,11 @@
 #[path = "canary/needles.rs"]
 mod needles;
 
+use dotage::journal::{Entry, JOURNAL, Journal};
+use dotage::secret::Name;
 use dotage::vault::{Identities, Nobody, Vault};
 use needles::Needles;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -67,7 +69,11 @@ variables:
   TWO: { purpose: in the second, used_by: [api], bundle: second, format: { token: { bytes: 48 } } }
   LATE: { purpose: not set yet, used_by: [api], bundle: first, format: { token: { bytes: 48 } } }
   LATER: { purpose: not set yet, used_by: [api], bundle: second, format: { token: { bytes: 48 } } }
+  OPEN: { purpose: a switch, used_by: [api], bundle: second, sensitive: false, format: boolean, required: false, defaults: { production: "false" } }
+  FIRST: { purpose: for the first start, used_by: [api], bundle: first, format: { password: { length: 24 } }, bootstrap: { while: OPEN } }
 targets:
+  boot: { template: templates/boot.env.j2, to: out/boot.env, profile: production }
+  each: { folder: true, to: out/boot, profile: production, service: api, names: [OPEN, FIRST] }
   file: { template: templates/two.env.j2, to: out/.env, profile: production }
   folder: { folder: true, to: out/folder, profile: production, service: api, names: [ONE, TWO] }
 "#;
@@ -82,7 +88,7 @@ struct Story {
     stdin: &'static str,
 }
 
-const STORIES: [Story; 11] = [
+const STORIES: [Story; 13] = [
     story(&[], &["set", "ONE", "-P", "production"]),
     story(&[], &["set", "ONE"]),
     story(&[], &["unset", "ONE", "-P", "production"]),
@@ -112,6 +118,14 @@ const STORIES: [Story; 11] = [
         &["render", "folder"],
     ),
     story(&[], &["edit", "first", "-P", "production"]),
+    story(&[], &["bootstrap", "open", "-P", "production"]),
+    story(
+        &[
+            (&["bootstrap", "open", "-P", "production"], ""),
+            (&["render", "boot", "each"], ""),
+        ],
+        &["bootstrap", "close", "-P", "production"],
+    ),
     story(
         &[],
         &[
@@ -141,6 +155,7 @@ const fn story(
 enum Content {
     Bundle(BTreeMap<String, Vec<u8>>, String),
     Bytes(Vec<u8>),
+    Journal(Vec<Told>),
     /// An identity or a recipients file of a fresh project, which are another each time; whole, by their last line.
     Random(usize),
 }
@@ -319,6 +334,7 @@ impl Trial<'_> {
             }
         }
         if success {
+            scene.is_told(&at);
             return 0;
         }
         // The same again does what is left to do; what is done already it may refuse to do twice.
@@ -329,6 +345,9 @@ impl Trial<'_> {
             !again.status.success() || self.is_new(&files),
             "{at}, and again: {again:?}"
         );
+        if again.status.success() {
+            scene.is_told(&at);
+        }
         let left: Vec<_> = files
             .keys()
             .filter(|path| !self.new.contains_key(*path) && !self.old.contains_key(*path))
@@ -377,7 +396,8 @@ impl Trial<'_> {
                 .old
                 .get(path)
                 .is_some_and(|(m, c)| m == mode && c == content);
-            let is_new = self.is_new_file(path, *mode, content);
+            let is_new = self.is_new_file(path, *mode, content)
+                || (!success && self.entries(path, content) == Entries::Some);
             if self.old.contains_key(path) || self.new.contains_key(path) {
                 assert!(
                     is_new || (is_old && !success),
@@ -385,6 +405,14 @@ impl Trial<'_> {
                 );
             }
         }
+        let value = |bundle: &str, name: &str| match files.get(bundle) {
+            Some((_, Content::Bundle(values, _))) => values.get(name).cloned(),
+            _ => None,
+        };
+        let open = value("project/vault/production/second.age", "OPEN");
+        let first = value("project/vault/production/first.age", "FIRST");
+        let on = open.is_some_and(|open| open == b"true");
+        assert!(!on || first.is_some(), "{at}: open without a password");
         for path in self.old.keys() {
             assert!(
                 files.contains_key(path) || !self.new.contains_key(path),
@@ -395,6 +423,44 @@ impl Trial<'_> {
             for path in self.new.keys() {
                 assert!(files.contains_key(path), "{at}: {path} is not there");
             }
+        }
+    }
+
+    /// Which of the uninjured command's entries a journal has, after all that were there. What a killed verb wrote may
+    /// be found by the next one; what it had told already may be done, and told, again; what it had done and told is
+    /// not among the names of the next one.
+    fn entries(&self, path: &str, content: &Content) -> Entries {
+        let (Content::Journal(now), Some((_, Content::Journal(new)))) =
+            (content, self.new.get(path))
+        else {
+            return Entries::Other;
+        };
+        let old = match self.old.get(path) {
+            Some((_, Content::Journal(old))) => old.as_slice(),
+            _ => &[],
+        };
+        let (Some(now), Some(new)) = (now.strip_prefix(old), new.strip_prefix(old)) else {
+            return Entries::Other;
+        };
+        let part = |part: &Told, whole: &Told| {
+            part.verb == whole.verb && part.names.is_subset(&whole.names)
+        };
+        let found = |told: &Told| told.outcome == "found";
+        if !now
+            .iter()
+            .all(|told| found(told) || new.iter().any(|whole| part(told, whole)))
+        {
+            return Entries::Other;
+        }
+        let whole = |whole: &Told| {
+            let parts = || now.iter().filter(|told| part(told, whole));
+            let names: BTreeSet<_> = parts().flat_map(|told| told.names.clone()).collect();
+            parts().count() > 0 && names == whole.names
+        };
+        if now.iter().any(found) || new.iter().all(whole) {
+            Entries::All
+        } else {
+            Entries::Some
         }
     }
 
@@ -414,7 +480,7 @@ impl Trial<'_> {
         };
         let same = match (new, content) {
             (Content::Bundle(new, new_readers), Content::Bundle(now, readers))
-                if self.story.command[0] == "generate" =>
+                if ["generate", "bootstrap"].contains(&self.story.command[0]) =>
             {
                 let old = match self.old.get(path) {
                     Some((_, Content::Bundle(old, _))) => old.clone(),
@@ -427,10 +493,29 @@ impl Trial<'_> {
                         (old.get(name) == Some(value)) == kept(name) && !value.is_empty()
                     })
             }
+            (Content::Journal(_), Content::Journal(_)) => {
+                self.entries(path, content) == Entries::All
+            }
             (new, now) => new == now,
         };
         same && mode == *new_mode
     }
+}
+
+/// What an entry of the journal tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
+    verb: String,
+    names: BTreeSet<String>,
+    outcome: String,
+}
+
+/// How many of the entries that are to be there are there.
+#[derive(PartialEq, Eq)]
+enum Entries {
+    All,
+    Some,
+    Other,
 }
 
 /// A project with vaults, in a folder of its own.
@@ -470,6 +555,11 @@ impl Scene {
         put(
             &scene.path("project/templates/two.env.j2"),
             b"ONE={{ ONE }}\nTWO={{ TWO }}\n",
+            0o644,
+        );
+        put(
+            &scene.path("project/templates/boot.env.j2"),
+            b"OPEN={{ OPEN }}\n{% if OPEN == \"true\" %}\nFIRST={{ FIRST }}\n{% endif %}\n",
             0o644,
         );
         put(
@@ -557,7 +647,9 @@ impl Scene {
                 };
                 let bytes = fs::read(&path).unwrap();
                 let fresh = name.starts_with("fresh");
-                let content = if path.extension().is_some_and(|extension| extension == "age") {
+                let content = if path.ends_with(JOURNAL) {
+                    Content::Journal(entries(&path))
+                } else if path.extension().is_some_and(|extension| extension == "age") {
                     self.bundle(
                         &path,
                         if fresh {
@@ -580,6 +672,24 @@ impl Scene {
             .collect()
     }
 
+    /// Each ciphertext is one that the journal tells of.
+    fn is_told(&self, at: &str) {
+        let journal = fs::read_to_string(self.path("project").join(JOURNAL)).unwrap();
+        let mut paths = Vec::new();
+        walk(&self.path("project/vault"), &mut paths);
+        for path in paths
+            .iter()
+            .filter(|path| path.extension().is_some_and(|end| end == "age"))
+        {
+            let sha256 = dotage::file::sha256(&fs::read(path).unwrap());
+            assert!(
+                journal.contains(&sha256),
+                "{at}: {} is not told of",
+                path.display()
+            );
+        }
+    }
+
     fn bundle(&self, path: &Path, identity: &str) -> Content {
         let mut identities = Identities::none(Arc::new(Nobody));
         identities
@@ -596,6 +706,28 @@ impl Scene {
             .map(|(name, secret)| (name.to_string(), secret.expose().to_vec()));
         Content::Bundle(values.collect(), vault.header(name).unwrap().to_string())
     }
+}
+
+/// What the entries of a journal tell; each names the one before it.
+fn entries(path: &Path) -> Vec<Told> {
+    let entries = Journal::at(path.parent().unwrap()).entries();
+    let entries = entries.unwrap_or_else(|problems| panic!("{problems:?}"));
+    for pair in entries.windows(2) {
+        assert_eq!(only(&pair[1].before), pair[0].hash, "{}", path.display());
+    }
+    let told = |entry: &Entry| Told {
+        verb: format!("{} {:?}", entry.action, entry.profile),
+        names: entry.names.iter().map(Name::to_string).collect(),
+        outcome: entry.outcome.clone(),
+    };
+    entries.iter().map(told).collect()
+}
+
+fn only(hashes: &[String]) -> &str {
+    let [hash] = hashes else {
+        panic!("{hashes:?}");
+    };
+    hash
 }
 
 fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
@@ -682,6 +814,12 @@ fn a_hundred_sets_at_once_lose_nothing_and_their_readers_see_whole_vaults() {
             "{n} is lost"
         );
     }
+    let told = entries(&scene.path("project").join(JOURNAL));
+    let at_once = told
+        .iter()
+        .filter(|told| told.names.iter().all(|name| name.starts_with("AT_ONCE_")));
+    assert_eq!(at_once.count(), WRITERS);
+    scene.is_told("at once");
     println!(
         "{WRITERS} sets at once, {} reads meanwhile",
         reads.into_inner()

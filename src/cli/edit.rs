@@ -60,22 +60,12 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let edited = child::edit(text.as_bytes(), &format!("{bundle}.yaml"), &mut |bytes| {
         parse(bytes).map(drop)
     })?;
-    let unchanged = || {
-        // What a run changed that was killed before it told of it is not known any more.
-        project.record_untold(
-            said,
-            std::slice::from_ref(&bundle),
-            Entry::new("edit", profile),
-        )?;
-        say(format!("{} is unchanged", path.display()));
-        Ok(Done::Well)
-    };
-    let after = match edited {
-        Some(bytes) => parse(&bytes)?,
-        None => return unchanged(),
-    };
+    let after = edited.map(|bytes| parse(&bytes)).transpose()?;
     let changed = vault.change(&identities, |contents| {
         let held = contents.bundle(&bundle)?;
+        let Some(after) = after else {
+            return Ok(Vec::new());
+        };
         if !different(&before, held).is_empty() {
             return Err(Problem::new(
                 "changed-meanwhile",
@@ -88,16 +78,20 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         *held = after;
         Ok(names)
     })?;
-    if changed.written.is_empty() {
-        drop(changed);
-        return unchanged();
-    }
     let entry = Entry {
         names: changed.value,
         ..Entry::new("edit", profile)
     };
-    project.record(said, &changed.written, entry)?;
-    say(format!("{} written", path.display()));
+    project.record(said, &changed.read, &changed.written, entry)?;
+    say(format!(
+        "{} {}",
+        path.display(),
+        if changed.written.is_empty() {
+            "is unchanged"
+        } else {
+            "written"
+        }
+    ));
     Ok(Done::Well)
 }
 

@@ -5,8 +5,8 @@ use crate::generate;
 use crate::inventory::{Format, Profile, Variable};
 use crate::journal::Entry;
 use crate::problem::Problem;
-use crate::project::{self, Project};
-use crate::secret::{Name, Secret};
+use crate::project::{self, Project, Wanted};
+use crate::secret::{Name, Secret, Secrets};
 use std::collections::BTreeMap;
 
 /// Make new values as dotage.yaml declares them, into the vault
@@ -127,11 +127,24 @@ fn put(
     }
     let identities =
         shell.identities_to_write(&vault, by_bundle.keys().next().map_or("", String::as_str))?;
+    if !args.missing {
+        for (name, variable) in by_bundle.values().flatten() {
+            if variable.bootstrap.is_some() {
+                open(project, name, variable, profile, shell)?;
+            }
+        }
+    }
     let mut made = Vec::new();
     let mut left = Vec::new();
     let changed = vault.change(&identities, |contents| {
         for (bundle, variables) in &by_bundle {
-            let held = contents.bundle(bundle)?;
+            // A bundle that isn't there would be made by being asked for.
+            let mut nothing = Secrets::new();
+            let held = if args.dry_run && !vault.file(bundle).exists() {
+                &mut nothing
+            } else {
+                contents.bundle(bundle)?
+            };
             for (name, variable) in variables {
                 if held.contains_key(*name) {
                     if args.missing {
@@ -167,20 +180,12 @@ fn put(
         .keys()
         .map(|bundle| vault.file(bundle).display().to_string());
     let written = written.collect::<Vec<_>>().join(", ");
-    if !changed.written.is_empty() {
-        let names = made.clone();
-        project.record(
-            said,
-            &changed.written,
-            Entry {
-                names,
-                ..Entry::new("generate", profile)
-            },
-        )?;
-    } else if !args.dry_run {
-        drop(changed);
-        let bundles: Vec<String> = by_bundle.into_keys().collect();
-        project.record_untold(said, &bundles, Entry::new("generate", profile))?;
+    if !args.dry_run {
+        let entry = Entry {
+            names: made.clone(),
+            ..Entry::new("generate", profile)
+        };
+        project.record(said, &changed.read, &changed.written, entry)?;
     }
     let made: Vec<&str> = made.iter().map(Name::as_str).collect();
     match (made.is_empty(), args.dry_run) {
@@ -203,6 +208,42 @@ fn put(
     Ok(())
 }
 
+/// What only a bootstrap needs is made only while the bootstrap is open.
+fn open(
+    project: &Project,
+    name: &Name,
+    variable: &Variable,
+    profile: &str,
+    shell: &Shell,
+) -> Result<(), Problem> {
+    let Some(bootstrap) = &variable.bootstrap else {
+        return Ok(());
+    };
+    let (switch, declared) = project.variable(bootstrap.switch.value.as_str())?;
+    let wanted = Wanted::from([(switch, declared)]);
+    let values = project.values(profile, &wanted, &|| shell.identities())?;
+    if values
+        .secrets
+        .get(switch)
+        .is_some_and(|value| value.expose() == b"true")
+    {
+        return Ok(());
+    }
+    let message = format!(
+        "{name} is only for the first start, and {switch} is not true in profile {profile}"
+    );
+    let open = format!("dotage bootstrap open --profile {profile}");
+    Err(project
+        .inventory
+        .problem("bootstrap-closed", variable.at, message)
+        .help(match &bootstrap.reset {
+            Some(reset) => {
+                format!("for an account that there is: {reset}; before the first start: {open}")
+            }
+            None => open,
+        }))
+}
+
 /// Whether a value that is there may be replaced.
 fn guard(
     project: &Project,
@@ -216,6 +257,16 @@ fn guard(
             .inventory
             .problem("encrypts-stored-data", variable.at, format!("{name} has a value in profile {profile} that stored data is encrypted with; a new one would make it unreadable"))
             .help(format!("re-encrypt the data with the old and the new key first, then put the new one in: dotage set {name} --profile {profile}")));
+    }
+    if let Some(bootstrap) = variable.bootstrap.as_ref().filter(|_| force) {
+        let message = format!(
+            "{name} has a value in profile {profile}, and a new one changes no account that there is"
+        );
+        let close = format!("dotage bootstrap close --profile {profile}");
+        return Err(project
+            .inventory
+            .problem("bootstrap-value", variable.at, message)
+            .help(bootstrap.reset.clone().unwrap_or(close)));
     }
     if force {
         return Ok(());
@@ -232,7 +283,12 @@ fn guard(
         .help(format!("dotage generate {name} --profile {profile} --force replaces it; deploy {}{together} afterwards", users.join(" and "))))
 }
 
-fn generated(name: &Name, variable: &Variable, project: &Project) -> Result<Secret, Problem> {
+/// A new value for a variable, as its format says.
+pub(super) fn generated(
+    name: &Name,
+    variable: &Variable,
+    project: &Project,
+) -> Result<Secret, Problem> {
     let value = match &variable.format.value {
         Format::Token {
             bytes, encoding, ..

@@ -5,7 +5,7 @@ use crate::journal::{self, Entry};
 use crate::problem::{Place, Problem};
 use crate::project::Project;
 use crate::secret::Name;
-use crate::vault::{Reader, Recipients, Reencrypted, Vault, Written};
+use crate::vault::{Ciphertexts, Reader, Recipients, Reencrypted, Vault};
 use clap::Subcommand;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -209,8 +209,8 @@ fn apply(
     }
     if !how.dry_run && !apart.is_empty() {
         project.journal().ready()?;
-        let record = |written: &Written| {
-            project.record(said, written, Entry::new("recipients apply", profile))
+        let record = |read: &Ciphertexts, written: &Ciphertexts| {
+            project.record(said, read, written, Entry::new("recipients apply", profile))
         };
         vault.reencrypt_to_recipients(&apart, &shell.identities()?, record)?;
     }
@@ -256,7 +256,7 @@ fn change(
             removed: only_in(&done.before, &done.after),
             ..Entry::new(verb, profile)
         };
-        project.record(said, &done.written, entry)
+        project.record(said, &done.read, &done.written, entry)
     };
     let edit = |recipients: &Recipients| changed(recipients, key, comment, add);
     let done = vault.reencrypt(bundle.as_deref(), &identities, edit, record)?;

@@ -66,12 +66,10 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         names: vec![name.clone()],
         ..Entry::new("set", profile)
     };
+    project.record(said, &changed.read, &changed.written, entry)?;
     let what = if changed.written.is_empty() {
-        drop(changed);
-        project.record_untold(said, &[bundle], entry)?;
         "has this value already"
     } else {
-        project.record(said, &changed.written, entry)?;
         "set"
     };
     say(format!(

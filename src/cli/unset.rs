@@ -50,31 +50,18 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     }
     project.journal().ready()?;
     let changed = vault.change(&identities, |contents| {
-        let bundle = contents.holder(name.as_str())?;
-        if let Some(bundle) = &bundle {
-            contents.bundle(bundle)?.remove(&name);
-        }
+        let bundle = contents.holder(name.as_str())?.ok_or_else(absent)?;
+        contents.bundle(&bundle)?.remove(&name);
         Ok(bundle)
     })?;
     let entry = Entry {
         names: vec![name.clone()],
         ..Entry::new("unset", profile)
     };
-    let Some(bundle) = &changed.value else {
-        drop(changed);
-        // A run that was killed took it out, and did not come to tell of it.
-        if let Ok((_, variable)) = project.variable(name.as_str())
-            && project.record_untold(said, &[vault.bundle_for(&variable.bundle)?], entry)?
-        {
-            say(format!("{name} was taken out before; now it is recorded"));
-            return Ok(Done::Well);
-        }
-        return Err(absent().into());
-    };
-    project.record(said, &changed.written, entry)?;
+    project.record(said, &changed.read, &changed.written, entry)?;
     say(format!(
         "took {name} out of {}",
-        vault.file(bundle).display()
+        vault.file(&changed.value).display()
     ));
     Ok(Done::Well)
 }

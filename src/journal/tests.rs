@@ -1,6 +1,7 @@
 use super::*;
 use crate::file::sha256 as hash;
 use std::fs;
+use std::io::Write as _;
 
 const A: &str = "age1aaa";
 const B: &str = "age1bbb";
@@ -51,6 +52,26 @@ fn readers(seconds: u64, added: &[&str], removed: &[&str], names: &[&str]) -> En
     }
 }
 
+/// The only hash.
+fn only(hashes: &[String]) -> &str {
+    let [hash] = hashes else {
+        panic!("{hashes:?}");
+    };
+    hash
+}
+
+fn put(journal: &Journal, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+    file_of(journal)?.write_all(bytes.as_ref())
+}
+
+fn file_of(journal: &Journal) -> std::io::Result<fs::File> {
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(journal.path())
+}
+
 fn rules(journal: &Journal) -> Vec<String> {
     let problems = journal.entries().unwrap_err();
     problems.iter().map(ToString::to_string).collect()
@@ -90,12 +111,18 @@ fn an_entry_comes_back_as_it_was_and_names_the_one_before() {
     assert_eq!(as_given(second), set(1_795_600_001, &["ONE"]));
     assert_eq!((first.line, second.line), (1, 2));
     assert_eq!(first.before, [""; 0]);
-    assert_eq!(second.before, [first.hash.clone()]);
+    assert_eq!(only(&second.before), first.hash);
     let text = fs::read_to_string(journal.path()).unwrap();
     assert_eq!(hash(text.lines().next().unwrap().as_bytes()), first.hash);
     assert!(text.starts_with("{\"time\":\"2026-11-25T"), "{text}");
-    assert!(journal.tells_of(&second.written[0].sha256).unwrap());
-    assert!(!journal.tells_of(&first.hash).unwrap());
+    let other = Written {
+        path: "vault/production/default.age".to_owned(),
+        sha256: first.hash.clone(),
+    };
+    let asked = vec![second.written[0].clone(), other.clone()];
+    assert_eq!(journal.untold(asked).unwrap(), [other]);
+    assert!(journal.tells_of("vault/production/default.age").unwrap());
+    assert!(!journal.tells_of("vault/production/default").unwrap());
 }
 
 #[test]
@@ -104,7 +131,7 @@ fn after_a_merge_by_union_the_next_entry_names_the_last_of_each_branch() {
     journal.append(&set(1, &["A"])).unwrap();
     let base = fs::read_to_string(journal.path()).unwrap();
     let branch = |times: &[u64]| {
-        fs::write(journal.path(), &base).unwrap();
+        put(&journal, &base).unwrap();
         for time in times {
             journal.append(&set(*time, &["A"])).unwrap();
         }
@@ -118,7 +145,7 @@ fn after_a_merge_by_union_the_next_entry_names_the_last_of_each_branch() {
         heads.sort_unstable();
         heads
     };
-    fs::write(journal.path(), format!("{base}{ours}{theirs}{third}")).unwrap();
+    put(&journal, format!("{base}{ours}{theirs}{third}")).unwrap();
     journal.append(&set(8, &["A"])).unwrap();
     let entries = journal.entries().unwrap();
     assert_eq!(entries[7].before, heads(&[&ours, &theirs, &third]));
@@ -129,7 +156,7 @@ fn after_a_merge_by_union_the_next_entry_names_the_last_of_each_branch() {
         format!("{merged}{late}"),
         format!("{base}{late}{}", merged.strip_prefix(&base).unwrap()),
     ] {
-        fs::write(journal.path(), text).unwrap();
+        put(&journal, text).unwrap();
         journal.append(&set(11, &["A"])).unwrap();
         let entries = journal.entries().unwrap();
         assert_eq!(entries.last().unwrap().before, heads(&[&merged, &late]));
@@ -138,7 +165,7 @@ fn after_a_merge_by_union_the_next_entry_names_the_last_of_each_branch() {
         let [.., before, last] = now.as_slice() else {
             panic!("{now:?}");
         };
-        assert_eq!(last.before, [before.hash.clone()]);
+        assert_eq!(only(&last.before), before.hash);
     }
 }
 
@@ -171,7 +198,7 @@ fn a_line_that_is_no_entry_is_told_with_its_place_and_nothing_is_added() {
         ),
         (&good.replace("T00:", "T25:"), "an entry without its `time`"),
     ] {
-        fs::write(journal.path(), format!("{good}\n{bad}")).unwrap();
+        put(&journal, format!("{good}\n{bad}")).unwrap();
         let said = rules(&journal);
         let [said] = said.as_slice() else {
             panic!("{said:?}");
@@ -182,7 +209,7 @@ fn a_line_that_is_no_entry_is_told_with_its_place_and_nothing_is_added() {
         assert!(!said.contains("hunter2"), "{said}");
     }
     for bad in ["<<<<<<< HEAD\n", "hunter2\n"] {
-        fs::write(journal.path(), format!("{good}{bad}{good}")).unwrap();
+        put(&journal, format!("{good}{bad}{good}")).unwrap();
         let before = fs::read(journal.path()).unwrap();
         assert_eq!(journal.ready().unwrap_err().rule, "bad-journal");
         assert_eq!(
@@ -191,17 +218,24 @@ fn a_line_that_is_no_entry_is_told_with_its_place_and_nothing_is_added() {
         );
         assert_eq!(fs::read(journal.path()).unwrap(), before);
     }
-    fs::write(journal.path(), b"{\"a\":1}\n{\xff}\n").unwrap();
+    put(&journal, b"{\"a\":1}\n{\xff}\n").unwrap();
     assert!(rules(&journal)[0].contains(":2: not UTF-8 text"));
     let long = format!("{{\"x\":\"{}\"}}\n", "x".repeat(MAX_LINE));
-    fs::write(journal.path(), long).unwrap();
+    put(&journal, long).unwrap();
     assert!(rules(&journal)[0].contains("an entry of more than 1048576 bytes"));
-    fs::File::create(journal.path())
-        .unwrap()
-        .set_len(MAX as u64 + 1)
-        .unwrap();
+    file_of(&journal).unwrap().set_len(MAX as u64 + 1).unwrap();
     assert_eq!(journal.ready().unwrap_err().rule, "too-large");
     assert!(rules(&journal)[0].contains("git mv operations.jsonl"));
+}
+
+#[test]
+fn a_journal_that_could_not_be_written_is_known_before_anything_is_done() {
+    let (folder, journal) = folder();
+    std::os::unix::fs::symlink("elsewhere", journal.path()).unwrap();
+    assert_eq!(journal.ready().unwrap_err().rule, "symlink");
+    assert!(!folder.path().join("elsewhere").exists());
+    let nowhere = Journal::at(&folder.path().join("not/there"));
+    assert_eq!(nowhere.ready().unwrap_err().rule, "missing");
 }
 
 #[test]
@@ -212,16 +246,16 @@ fn a_torn_last_line_is_passed_over_and_the_next_entry_takes_its_place() {
     let whole = fs::read(journal.path()).unwrap();
     let first = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
     for end in first..whole.len() {
-        fs::write(journal.path(), &whole[..end]).unwrap();
+        put(&journal, &whole[..end]).unwrap();
         // Without its line feed alone it is whole.
         let kept = if end + 1 == whole.len() { 2 } else { 1 };
         assert_eq!(journal.entries().unwrap().len(), kept, "{end}");
         journal.append(&set(3, &["A"])).unwrap();
         let entries = journal.entries().unwrap();
         assert_eq!(entries.len(), kept + 1, "{end}");
-        assert_eq!(entries[kept].before, [entries[kept - 1].hash.clone()]);
+        assert_eq!(only(&entries[kept].before), entries[kept - 1].hash);
     }
-    fs::write(journal.path(), [&whole, &[0; 400][..]].concat()).unwrap();
+    put(&journal, [&whole, &[0; 400][..]].concat()).unwrap();
     journal.append(&set(3, &["A"])).unwrap();
     assert_eq!(journal.entries().unwrap().len(), 3);
 }
@@ -236,7 +270,7 @@ fn a_field_of_a_later_version_is_left_alone_and_counts_for_the_hash() {
         "\"before\":[],\"weather\":{\"before\":[\"x\"]}}",
     );
     assert_ne!(later, text);
-    fs::write(journal.path(), &later).unwrap();
+    put(&journal, &later).unwrap();
     journal.append(&set(2, &["A"])).unwrap();
     assert!(
         fs::read_to_string(journal.path())
@@ -263,7 +297,7 @@ fn appending_at_once_keeps_the_chain() {
     let entries = journal.entries().unwrap();
     assert_eq!(entries.len(), 80);
     for pair in entries.windows(2) {
-        assert_eq!(pair[1].before, [pair[0].hash.clone()]);
+        assert_eq!(only(&pair[1].before), pair[0].hash);
     }
 }
 
@@ -313,7 +347,7 @@ fn what_a_removed_reader_could_read_is_to_be_rotated_until_it_is_changed() {
     let all = ["ONE", "TWO"];
     let added = readers(1, &[A, B], &[], &all);
     let removed = readers(2, &[], &[A], &all);
-    assert_eq!(told(&[added.clone()]), [""; 0]);
+    assert_eq!(told(std::slice::from_ref(&added)), [""; 0]);
     let mut entries = vec![added, removed];
     assert_eq!(told(&entries), ["ONE age1aaa 2", "TWO age1aaa 2"]);
     // Changed by a branch, before the removal but below it in the file: the reader could read that too.

@@ -2,10 +2,10 @@
 
 use super::Project;
 use crate::inventory::Profile;
-use crate::journal::{self, Entry, Journal};
+use crate::journal::{self, Entry, Journal, Written};
 use crate::problem::Problem;
 use crate::time::Time;
-use crate::vault::{Vault, Written};
+use crate::vault::{Ciphertexts, Vault};
 
 impl Project {
     /// The journal of the project.
@@ -14,87 +14,88 @@ impl Project {
         Journal::at(&self.root)
     }
 
-    /// Records what was done to a profile's vault, now and by whoever runs this: the bundles that were written are the
-    /// entry's ciphertexts. To be called while nobody else can change the vault.
+    /// Records what was done to a profile's vault, now and by whoever runs this. To be called while nobody else can
+    /// change the vault. Nothing is recorded of nothing done; but a ciphertext that was read and that no entry tells of
+    /// has an entry of its own, whose outcome is `found`: a verb was killed after it wrote it, or another program did.
     ///
     /// # Errors
-    /// When the journal can't be written.
+    /// When the journal can't be read or written.
     pub fn record(
         &self,
         profile: &Profile,
-        written: &Written,
+        read: &Ciphertexts,
+        written: &Ciphertexts,
         entry: Entry,
     ) -> Result<(), Problem> {
-        let vault = self.vault(profile);
-        let written = written.iter().map(|(bundle, sha256)| journal::Written {
-            path: self.told(&vault, bundle),
-            sha256: sha256.clone(),
-        });
+        let found = self.journal().untold(self.told(profile, read))?;
+        if !found.is_empty() {
+            let found = Entry {
+                written: found,
+                outcome: "found".to_owned(),
+                ..Entry::new(&entry.action, entry.profile.as_deref().unwrap_or_default())
+            };
+            self.tell(found)?;
+        }
+        let entry = Entry {
+            written: self.told(profile, written),
+            ..entry
+        };
+        let readers = !(entry.added.is_empty() && entry.removed.is_empty());
+        if readers || !entry.written.is_empty() {
+            self.tell(entry)?;
+        }
+        Ok(())
+    }
+
+    /// Adds an entry to the journal, of now and whoever runs this.
+    ///
+    /// # Errors
+    /// When the journal can't be written.
+    pub fn tell(&self, entry: Entry) -> Result<(), Problem> {
         let variable = |name: &str| std::env::var(name).ok();
         let entry = Entry {
             time: Time::now(),
             who: journal::who(&variable, rustix::process::getuid().as_raw()),
-            written: written.collect(),
             ..entry
         };
-        self.journal().append(&entry).map_err(|problem| {
-            let help = "the vault is written, the journal does not say so yet: mend this, then type the same again";
-            if problem.help.is_some() { problem } else { problem.help(help) }
+        self.journal().append(&entry).map_err(|problem| match &problem.help {
+            Some(_) => problem,
+            None => problem.help("the vault is written and the journal does not tell of it: mend this, and the next change of that vault records it as found"),
         })
-    }
-
-    /// Records an entry for those of the bundles whose ciphertext no entry tells of: a verb was killed after it wrote
-    /// them, and the one that runs now found nothing left to do. Says whether there were any.
-    ///
-    /// # Errors
-    /// When a bundle or the journal can't be read, or the journal can't be written.
-    pub fn record_untold(
-        &self,
-        profile: &Profile,
-        bundles: &[String],
-        entry: Entry,
-    ) -> Result<bool, Problem> {
-        let vault = self.vault(profile);
-        let _lock = vault.lock()?;
-        let mut untold = Written::new();
-        for bundle in bundles.iter().filter(|bundle| vault.file(bundle).exists()) {
-            let sha256 = vault.sha256(bundle)?;
-            if !self.journal().tells_of(&sha256)? {
-                untold.insert(bundle.clone(), sha256);
-            }
-        }
-        if untold.is_empty() {
-            return Ok(false);
-        }
-        self.record(profile, &untold, entry).map(|()| true)
     }
 
     /// Records the beginning of each vault whose file no entry tells of, whatever is in it.
     ///
     /// # Errors
-    /// As [`Project::record_untold`].
+    /// As [`Project::record`].
     pub fn record_beginnings(&self) -> Result<(), Problem> {
         for (name, profile) in &self.inventory.profiles {
             let vault = self.vault(profile);
-            let mut new = Vec::new();
+            let mut new = Ciphertexts::new();
             for bundle in vault.bundles()? {
-                if !self.journal().tells_of_file(&self.told(&vault, &bundle))? {
-                    new.push(bundle);
+                if !self.journal().tells_of(&self.path_of(&vault, &bundle))? {
+                    new.insert(bundle.clone(), vault.sha256(&bundle)?);
                 }
             }
-            if !new.is_empty() {
-                self.record_untold(profile, &new, Entry::new("init", name))?;
-            }
+            self.record(profile, &Ciphertexts::new(), &new, Entry::new("init", name))?;
         }
         Ok(())
     }
 
-    /// A bundle's file, as the journal names it: from the project's folder.
-    fn told(&self, vault: &Vault, bundle: &str) -> String {
+    /// Ciphertexts, as the journal tells of them.
+    fn told(&self, profile: &Profile, ciphertexts: &Ciphertexts) -> Vec<Written> {
+        let vault = self.vault(profile);
+        let told = |(bundle, sha256): (&String, &String)| Written {
+            path: self.path_of(&vault, bundle),
+            sha256: sha256.clone(),
+        };
+        ciphertexts.iter().map(told).collect()
+    }
+
+    /// A bundle's file, from the project's folder.
+    fn path_of(&self, vault: &Vault, bundle: &str) -> String {
         let file = vault.file(bundle);
-        file.strip_prefix(&self.root)
-            .unwrap_or(&file)
-            .display()
-            .to_string()
+        let inside = file.strip_prefix(&self.root).unwrap_or(&file);
+        inside.display().to_string()
     }
 }

@@ -112,6 +112,24 @@ impl Project {
         }
     }
 
+    /// Whether a recipe shows one of these names, or a value that is made of it. A name in a branch of its template
+    /// that is never taken counts.
+    ///
+    /// # Errors
+    /// What is wrong with the template.
+    pub fn shows(&self, recipe: &Recipe, names: &[&Name]) -> Result<bool, Vec<Problem>> {
+        let visible = self.visible(recipe)?;
+        let wanted = match &recipe.template {
+            Some(template) => self.ask(recipe, template, &visible)?.wanted,
+            None => visible,
+        };
+        let mut all = wanted.clone();
+        for variable in wanted.values() {
+            self.parts(variable, &mut all);
+        }
+        Ok(names.iter().any(|name| all.contains_key(name)))
+    }
+
     /// The variables that a recipe may show.
     pub(super) fn visible(&self, recipe: &Recipe) -> Result<Wanted<'_>, Problem> {
         let mut visible = self.names(recipe.service.as_deref())?;
@@ -218,24 +236,30 @@ impl Project {
     ) -> Result<Made, Vec<Problem>> {
         let values = self.values(&recipe.profile, visible, identities)?;
         self.complete(recipe, visible, &values.secrets)?;
-        let service = recipe
-            .service
-            .as_ref()
-            .and_then(|service| self.inventory.services.get(service));
         let mut made = Made {
             files: Vec::new(),
             names: Vec::new(),
             opened_by: values.opened_by,
         };
         for (name, secret) in values.secrets {
-            let file = service.map_or_else(
-                || name.as_str().to_ascii_lowercase(),
-                |service| service.file_name(&name),
-            );
             made.names.push(name.to_string());
-            made.files.push((Some(file), secret));
+            made.files
+                .push((Some(self.file_name(recipe, &name)), secret));
         }
         Ok(made)
+    }
+
+    /// The file of a variable in a recipe's folder.
+    #[must_use]
+    pub fn file_name(&self, recipe: &Recipe, name: &Name) -> String {
+        let service = recipe
+            .service
+            .as_ref()
+            .and_then(|service| self.inventory.services.get(service));
+        service.map_or_else(
+            || name.as_str().to_ascii_lowercase(),
+            |service| service.file_name(name),
+        )
     }
 
     /// A problem for each value that the profile requires and doesn't have.

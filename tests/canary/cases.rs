@@ -170,6 +170,15 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
                 &["generate", "TOKEN", "--print", verbose],
             ),
             case("generate -n", &["generate", "TOKEN", "-n", verbose]),
+            case("bootstrap open", &["bootstrap", "open", verbose]),
+            case("bootstrap open -n", &["bootstrap", "open", "-n", verbose]),
+            case(
+                "bootstrap close",
+                &["bootstrap", "close", "-P", "production", "--json", verbose],
+            )
+            .how(How::Shell(
+                "\"$0\" bootstrap open -P production >&2 && \"$0\" render boot >&2 && \"$0\" \"$@\"",
+            )),
             case("recipients list", &["recipients", "list", verbose]),
             case(
                 "recipients list --json",
@@ -266,6 +275,8 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
         &["list"],
         &["unset", "ASCII"],
         &["generate", "TOKEN"],
+        &["bootstrap", "open"],
+        &["bootstrap", "close"],
         &["recipients", "add", reader],
         &["init", "../tmp/new"],
         &["keygen"],

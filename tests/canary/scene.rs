@@ -25,9 +25,12 @@ variables:
   YAMLISH: { purpose: what YAML would read, used_by: [api], bundle: gateway }
   BINARY: { purpose: bytes, used_by: [api], base64: true, bundle: gateway }
   TOKEN: { purpose: not set yet, used_by: [api], format: { token: { bytes: 48 } }, required: false }
+  OPEN: { purpose: a switch, used_by: [api], sensitive: false, format: boolean, required: false, defaults: { development: "false", production: "false" } }
+  FIRST: { purpose: for the first start, used_by: [api], format: { password: { length: 24 } }, bootstrap: { while: OPEN } }
   URL: { purpose: derived, used_by: [api], derive: "https://u:{{ ASCII }}@host/{{ BASE64 }}" }
 targets:
   shell: { template: templates/some.shell.env.j2, to: out/shell.env, profile: development }
+  boot: { folder: true, to: out/boot, profile: production, service: api, names: [OPEN, FIRST, ASCII] }
   json: { template: templates/all.json.j2, to: out/all.json, profile: production }
   folder: { folder: true, to: out/folder, profile: production, service: api, names: [ASCII, BASE64, PEM, ESCAPES, UTF8, BRACES, YAMLISH, BINARY] }
 "#;

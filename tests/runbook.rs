@@ -1,0 +1,6 @@
+//! The operators' runbook, sentence by sentence: what it says is done with the preset, by the real program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "runbook/bootstrap.rs"]
+mod bootstrap;
