@@ -206,9 +206,9 @@ impl Project {
     ) -> Result<Values, Problem> {
         let (profile, said) = self.profile(Some(profile))?;
         let vault = self.vault(said);
-        let (derived, mut stored): (Wanted, Wanted) = wanted
-            .iter()
-            .partition(|(_, variable)| variable.derive.is_some());
+        let (mut derived, mut stored) = (wanted.clone(), wanted.clone());
+        derived.retain(|_, variable| variable.derive.is_some());
+        stored.retain(|_, variable| variable.derive.is_none());
         for variable in derived.values() {
             self.parts(variable, &mut stored);
         }
