@@ -23,6 +23,7 @@ use crate::vault::{Identities, Vault};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 /// The inventory's file name.
@@ -34,8 +35,9 @@ const MAX_INVENTORY: usize = 1 << 20;
 pub struct Project {
     /// Its folder, relative to the working folder; empty when it is the working folder.
     pub root: PathBuf,
-    /// What its `dotage.yaml` says.
-    pub inventory: Inventory,
+    /// What its `dotage.yaml` says. Never taken apart, which for thousands of variables takes time and wipes no secret:
+    /// it is there until the process ends.
+    pub inventory: ManuallyDrop<Inventory>,
 }
 
 /// Declared variables, by name.
@@ -71,7 +73,7 @@ impl Project {
                     ]
                 })?;
                 return Ok(Project {
-                    inventory: Inventory::parse(&path, text)?,
+                    inventory: ManuallyDrop::new(Inventory::parse(&path, text)?),
                     root,
                 });
             }
