@@ -26,6 +26,7 @@ use crate::vault::{Identities, Vault};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 /// The inventory's file name.
@@ -37,8 +38,9 @@ const MAX_INVENTORY: usize = 1 << 20;
 pub struct Project {
     /// Its folder, relative to the working folder; empty when it is the working folder.
     pub root: PathBuf,
-    /// What its `dotage.yaml` says.
-    pub inventory: Inventory,
+    /// What its `dotage.yaml` says. Never taken apart, which for thousands of variables takes time and wipes no secret:
+    /// it is there until the process ends.
+    pub inventory: ManuallyDrop<Inventory>,
 }
 
 /// Declared variables, by name.
@@ -74,7 +76,7 @@ impl Project {
                     ]
                 })?;
                 return Ok(Project {
-                    inventory: Inventory::parse(&path, text)?,
+                    inventory: ManuallyDrop::new(Inventory::parse(&path, text)?),
                     root,
                 });
             }
@@ -209,9 +211,9 @@ impl Project {
     ) -> Result<Values, Problem> {
         let (profile, said) = self.profile(Some(profile))?;
         let vault = self.vault(said);
-        let (derived, mut stored): (Wanted, Wanted) = wanted
-            .iter()
-            .partition(|(_, variable)| variable.derive.is_some());
+        let (mut derived, mut stored) = (wanted.clone(), wanted.clone());
+        derived.retain(|_, variable| variable.derive.is_some());
+        stored.retain(|_, variable| variable.derive.is_none());
         for variable in derived.values() {
             self.parts(variable, &mut stored);
         }

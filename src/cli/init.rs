@@ -2,11 +2,13 @@
 
 use super::{Done, Failure, Shell, ask, say};
 use crate::file::{self, Attributes};
+use crate::inventory::Inventory;
 use crate::preset;
 use crate::problem::{Place, Problem};
 use crate::project::{self, INVENTORY, Project};
 use crate::vault::{self, Identities, Person};
 use std::collections::BTreeSet;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -126,7 +128,7 @@ pub(super) fn begin(
         Problem::new("not-utf8", "the inventory is not UTF-8 text").at(Place::file(&path))
     })?;
     let project = Project {
-        inventory: crate::inventory::Inventory::parse(&path, &text)?,
+        inventory: ManuallyDrop::new(Inventory::parse(&path, &text)?),
         root: dir.to_owned(),
     };
     let mut homes = BTreeSet::new();

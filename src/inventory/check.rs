@@ -31,21 +31,21 @@ pub(super) fn check(reader: &mut Reader, inventory: &Inventory) {
     targets(reader, inventory, &declared);
 }
 
-/// The names that are declared.
+/// The names that are declared, each kind in order.
 struct Declared<'i> {
-    profiles: BTreeSet<&'i str>,
-    services: BTreeSet<&'i str>,
-    classes: BTreeSet<&'i str>,
-    variables: BTreeSet<&'i str>,
+    profiles: Vec<&'i str>,
+    services: Vec<&'i str>,
+    classes: Vec<&'i str>,
+    variables: Vec<&'i str>,
 }
 
-fn labels<T>(section: &BTreeMap<String, T>) -> BTreeSet<&str> {
+fn labels<T>(section: &BTreeMap<String, T>) -> Vec<&str> {
     section.keys().map(String::as_str).collect()
 }
 
 /// Notes a name that isn't among the declared.
-fn known(reader: &mut Reader, declared: &BTreeSet<&str>, what: &str, name: &str, at: At) {
-    if declared.contains(name) {
+fn known(reader: &mut Reader, declared: &[&str], what: &str, name: &str, at: At) {
+    if declared.binary_search(&name).is_ok() {
         return;
     }
     let help = match nearest(name, declared.iter().copied()) {
@@ -55,11 +55,10 @@ fn known(reader: &mut Reader, declared: &BTreeSet<&str>, what: &str, name: &str,
             format!("declare it under `{}`: there is none yet", plural(what))
         }
         None => {
-            let all: Vec<&str> = declared.iter().copied().collect();
             format!(
                 "declare it under `{}`, or write one of {}",
                 plural(what),
-                all.join(", ")
+                declared.join(", ")
             )
         }
     };
@@ -78,7 +77,7 @@ fn plural(what: &str) -> String {
     }
 }
 
-fn all_known(reader: &mut Reader, declared: &BTreeSet<&str>, what: &str, spots: &[Spot<String>]) {
+fn all_known(reader: &mut Reader, declared: &[&str], what: &str, spots: &[Spot<String>]) {
     for spot in spots {
         known(reader, declared, what, &spot.value, spot.at);
     }

@@ -318,15 +318,15 @@ fn variables<'t>(reader: &mut Reader<'t>, field: Option<Field<'t>>) -> BTreeMap<
     let Some(field) = field else {
         return BTreeMap::new();
     };
-    reader
-        .map(field, "a mapping of names, each with a variable")
-        .into_iter()
-        .filter_map(|(Key { text, at }, node)| {
-            let name = reader.name(&text, at);
-            let variable = variable(reader, at, node);
-            Some((name?, variable))
-        })
-        .collect()
+    let entries = reader.map(field, "a mapping of names, each with a variable");
+    // Filled before it becomes a map, and never grown: there may be thousands, and each is large.
+    let mut variables = Vec::with_capacity(entries.len());
+    for (Key { text, at }, node) in entries {
+        let name = reader.name(&text, at);
+        let variable = variable(reader, at, node);
+        variables.extend(name.map(|name| (name, variable)));
+    }
+    variables.into_iter().collect()
 }
 
 fn variable<'t>(reader: &mut Reader<'t>, at: At, node: Node<'t>) -> Variable {

@@ -156,14 +156,19 @@ impl Project {
         let mut wanted = Vec::new();
         let mut problems = Vec::new();
         let mut lists = false;
+        // Both are in the order of the names: one pass joins them.
+        let mut shown = visible.iter().peekable();
         for name in template.names() {
             match name.as_str() {
                 "variables" => lists = true,
                 "profile" | "service" | "env" => {}
-                name => match self.inventory.variables.get_key_value(name) {
-                    Some(known) if visible.contains_key(known.0) => wanted.push(known),
-                    _ => problems.push(self.invisible(&template, name, recipe)),
-                },
+                name => {
+                    while shown.next_if(|(other, _)| other.as_str() < name).is_some() {}
+                    match shown.next_if(|(other, _)| other.as_str() == name) {
+                        Some((name, variable)) => wanted.push((*name, *variable)),
+                        None => problems.push(self.invisible(&template, name, recipe)),
+                    }
+                }
             }
         }
         if !problems.is_empty() {

@@ -35,13 +35,13 @@ pub(super) fn plain_names(source: &str) -> Option<BTreeSet<String>> {
             return None;
         }
         if let Some(tag) = rest.strip_prefix('{') {
-            let (name, after) = tag.split_once("}}")?;
+            let (name, after) = tag.split_once('}')?;
             let name = name.trim_matches(' ');
             if Name::new(name).is_none() || WORDS.contains(&name) {
                 return None;
             }
             names.push(name.to_owned());
-            rest = after;
+            rest = after.strip_prefix('}')?;
         }
     }
     Some(names.into_iter().collect())

@@ -23,7 +23,8 @@ pub fn flat(text: &str) -> Result<Vec<(Name, Secret, usize)>, Fault> {
 /// The entries of a text that has just the lines that [`flat_text`] writes, as nearly every vault has, read without
 /// the parser. None for any other text, be it good or bad.
 pub(super) fn as_written(text: &str) -> Option<Vec<(Name, Secret, usize)>> {
-    let mut entries: Vec<(Name, Secret, usize)> = Vec::with_capacity(text.len() / 64);
+    let lines = text.bytes().filter(|byte| *byte == b'\n').count();
+    let mut entries: Vec<(Name, Secret, usize)> = Vec::with_capacity(lines);
     for (line, number) in text.split_inclusive('\n').zip(1..) {
         let (name, value) = line.strip_suffix("\"\n")?.split_once(": \"")?;
         // YAML takes no longer key without a `?`.

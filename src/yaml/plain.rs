@@ -27,6 +27,8 @@ pub(super) fn plain(text: &str) -> Option<Node<'_>> {
         line: None,
         ascii: text.is_ascii(),
         left: NODES,
+        entries: Vec::with_capacity(text.lines().count()),
+        items: Vec::new(),
     };
     reader.advance();
     let root = reader.block(0)?;
@@ -57,6 +59,11 @@ struct Reader<'a> {
     ascii: bool,
     /// How many nodes there may still be.
     left: usize,
+    /// The entries of the mappings that have begun, each one's after those of the one that it stands in. A mapping that
+    /// ends takes its own into a vector of just their size: growing one takes memory, and memory time.
+    entries: Vec<(Key<'a>, Node<'a>)>,
+    /// The same of the lists.
+    items: Vec<Node<'a>>,
 }
 
 impl<'a> Reader<'a> {
@@ -106,21 +113,22 @@ impl<'a> Reader<'a> {
     }
 
     fn list(&mut self, indent: usize, depth: usize) -> Option<Kind<'a>> {
-        let mut items = Vec::new();
+        let first = self.items.len();
         while let Some(line) = self.line.filter(|line| line.indent == indent)
             && let Some(rest) = item(line.rest())
         {
             // What stands after the dash is a line that begins there.
             let indent = line.text.len() - rest.len();
             self.line = Some(Line { indent, ..line });
-            items.push(self.block(depth)?);
+            let item = self.block(depth)?;
+            self.items.push(item);
         }
         let ends = self.line.is_none_or(|line| line.indent <= indent);
-        ends.then_some(Kind::List(items))
+        ends.then(|| self.ended_list(first))
     }
 
     fn map(&mut self, indent: usize, depth: usize) -> Option<Kind<'a>> {
-        let mut entries = Vec::new();
+        let first = self.entries.len();
         while let Some(line) = self.line.filter(|line| line.indent >= indent) {
             let (text, rest) = key(line.rest()).filter(|_| line.indent == indent)?;
             let at = self.at(&line, line.rest());
@@ -139,9 +147,19 @@ impl<'a> Reader<'a> {
                 self.inline(&line, rest.trim_start_matches(' '), depth)?
             };
             let text = Cow::Borrowed(text);
-            entries.push((Key { text, at }, value));
+            self.entries.push((Key { text, at }, value));
         }
-        distinct(entries)
+        self.ended_map(first)
+    }
+
+    fn ended_list(&mut self, first: usize) -> Kind<'a> {
+        Kind::List(self.items.drain(first..).collect())
+    }
+
+    fn ended_map(&mut self, first: usize) -> Option<Kind<'a>> {
+        let entries: Vec<_> = self.entries.drain(first..).collect();
+        let keys = entries.iter().map(|(key, _)| key.text.as_ref());
+        duplicate(keys).is_none().then_some(Kind::Map(entries))
     }
 
     /// A value that ends on the line it begins on.
@@ -163,7 +181,7 @@ impl<'a> Reader<'a> {
         let (kind, rest) = match text.as_bytes().first()? {
             b'{' | b'[' if depth >= DEPTH => return None,
             b'{' => {
-                let mut entries = Vec::new();
+                let first = self.entries.len();
                 let rest = members(&text[1..], '}', |member| {
                     let (text, value) = key(member)?;
                     let key = Key {
@@ -172,19 +190,19 @@ impl<'a> Reader<'a> {
                     };
                     let value = value.trim_start_matches(' ');
                     let (value, rest) = self.value(line, value, depth + 1, true)?;
-                    entries.push((key, value));
+                    self.entries.push((key, value));
                     Some(rest)
                 })?;
-                (distinct(entries)?, rest)
+                (self.ended_map(first)?, rest)
             }
             b'[' => {
-                let mut items = Vec::new();
+                let first = self.items.len();
                 let rest = members(&text[1..], ']', |member| {
                     let (item, rest) = self.value(line, member, depth + 1, true)?;
-                    items.push(item);
+                    self.items.push(item);
                     Some(rest)
                 })?;
-                (Kind::List(items), rest)
+                (self.ended_list(first), rest)
             }
             b'"' | b'\'' => {
                 let (text, rest) = quoted(text)?;
@@ -223,11 +241,6 @@ fn written(text: &str, plain: bool) -> Kind<'_> {
         text: Cow::Borrowed(text),
         plain,
     }
-}
-
-fn distinct<'a>(entries: Vec<(Key<'a>, Node<'a>)>) -> Option<Kind<'a>> {
-    let keys = entries.iter().map(|(key, _)| key.text.as_ref());
-    duplicate(keys).is_none().then_some(Kind::Map(entries))
 }
 
 /// Whether nothing is left of a line but spaces and a comment.
