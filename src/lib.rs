@@ -8,6 +8,7 @@ pub mod dialect;
 pub mod file;
 pub mod generate;
 pub mod inventory;
+pub mod lint;
 pub mod preset;
 pub mod problem;
 pub mod project;
