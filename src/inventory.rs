@@ -105,6 +105,36 @@ pub struct Date {
     pub day: u8,
 }
 
+impl Date {
+    /// The day of a time in UTC, given in seconds since 1970: years begin in March here, so that a leap day is a
+    /// year's last.
+    #[must_use]
+    pub fn on(seconds: u64) -> Date {
+        let days = seconds / 86_400 + 719_468;
+        let (era, day) = (days / 146_097, days % 146_097);
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let (day, month) = (
+            day - (153 * month + 2) / 5 + 1,
+            if month < 10 { month + 3 } else { month - 9 },
+        );
+        let year = year + era * 400 + u64::from(month <= 2);
+        Date {
+            year: u16::try_from(year).unwrap_or(u16::MAX),
+            month: u8::try_from(month).unwrap_or(12),
+            day: u8::try_from(day).unwrap_or(31),
+        }
+    }
+}
+
+/// As ISO 8601 writes it: `2026-11-25`.
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
 /// What consumes variables: a process, a container.
 #[derive(Clone, Debug)]
 pub struct Service {

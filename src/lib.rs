@@ -4,6 +4,7 @@
 
 pub mod child;
 pub mod cli;
+pub mod contract;
 pub mod dialect;
 pub mod file;
 pub mod generate;
@@ -12,6 +13,7 @@ pub mod lint;
 pub mod preset;
 pub mod problem;
 pub mod project;
+pub mod report;
 pub mod secret;
 pub mod template;
 pub mod vault;

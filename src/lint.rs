@@ -183,8 +183,9 @@ pub fn problems(path: &Path, text: &[u8], consumers: &[Dialect]) -> Vec<Problem>
     problems
 }
 
-/// The consumers that were meant, in their own order.
-fn readers(consumers: &[Dialect]) -> Vec<Dialect> {
+/// The consumers that a list means, in the order of [`Dialect::ALL`]: the usual ones for none.
+#[must_use]
+pub fn readers(consumers: &[Dialect]) -> Vec<Dialect> {
     // Two at least, since one alone stands for itself: the set is what is asked for.
     let with = |more| {
         let several: Vec<Dialect> = consumers.iter().copied().chain([more]).collect();
@@ -809,7 +810,8 @@ fn plausible<'a>(name: &'a [u8], value: &[u8]) -> Option<&'a str> {
 }
 
 /// `compose, node and python`.
-fn list(consumers: &[Dialect]) -> String {
+#[must_use]
+pub fn list(consumers: &[Dialect]) -> String {
     let names: Vec<&str> = consumers.iter().map(|consumer| consumer.name()).collect();
     match names.as_slice() {
         [] => String::new(),

@@ -132,6 +132,12 @@ impl Vault {
         recipients_file(&self.file(bundle))
     }
 
+    /// Where a rotation that is half done keeps its values: an age file beside the vault.
+    #[must_use]
+    pub fn rotation_file(&self) -> PathBuf {
+        self.path.with_extension("rotation.age")
+    }
+
     /// Who may read a bundle, by its recipients file.
     ///
     /// # Errors
@@ -267,6 +273,26 @@ impl Vault {
         };
         file::replace(&target, new.text().as_bytes(), &attributes)?;
         Ok(done)
+    }
+
+    /// Re-encrypts bundles to their recipients files as they are.
+    ///
+    /// # Errors
+    /// When one can't be opened or written: then none was.
+    pub fn reencrypt_to_recipients(
+        &self,
+        bundles: &[String],
+        identities: &Identities,
+    ) -> Result<(), Problem> {
+        let _lock = self.lock()?;
+        let mut writes = Vec::new();
+        for bundle in bundles {
+            let (path, before) = self.read(bundle)?;
+            let (plaintext, _) = bundle::open(&path, &before, identities)?;
+            let after = bundle::seal(&plaintext, &self.recipients(bundle)?, identities.person())?;
+            writes.push((path, Some(before), after));
+        }
+        replace_all(&writes)
     }
 
     /// Waits until nobody else changes the vault.

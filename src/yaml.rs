@@ -14,6 +14,7 @@
 //! No word of a foreign error is shown: they quote their input. Ours name a line and a name.
 
 mod flat;
+mod plain;
 mod tree;
 
 pub use flat::{flat, flat_text};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The rooms by floor, lowest first. A room imports only from floors below its own.
 const FLOORS: &[&[&str]] = &[
     &["secret", "problem", "dialect", "preset"],
-    &["file", "yaml", "generate", "template", "lint"],
+    &["file", "yaml", "generate", "template", "report", "lint"],
     &["vault", "inventory", "child"],
     &["project"],
     &["cli"],

@@ -1,11 +1,11 @@
 //! `dotage lint`: what the lines of any .env file mean to each of its consumers, and where they differ.
 
 use super::render::dialects;
-use super::{Done, Failure, Shell, print, say};
+use super::{Done, Failure, Shell, form, say};
 use crate::dialect::Dialect;
 use crate::file;
 use crate::lint;
-use crate::problem::{Problem, Severity};
+use crate::problem::Problem;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -28,10 +28,13 @@ pub(super) struct Args {
         value_parser = dialects(|dialect| !matches!(dialect, Dialect::Json | Dialect::Yaml))
     )]
     consumers: Vec<Dialect>,
+    #[command(flatten)]
+    form: form::Args,
 }
 
 pub(super) fn run(args: &Args, _: &Shell) -> Result<Done, Failure> {
     let mut problems = Vec::new();
+    let mut quiet = Vec::new();
     for path in &args.files {
         let (path, text) = if path == Path::new("-") {
             (Path::new("stdin"), stdin()?)
@@ -40,19 +43,20 @@ pub(super) fn run(args: &Args, _: &Shell) -> Result<Done, Failure> {
         };
         let found = lint::problems(path, &text, &args.consumers);
         if found.is_empty() {
-            say(format!("{}: nothing to say", path.display()));
+            quiet.push(path);
         }
         problems.extend(found);
     }
-    for problem in &problems {
-        print(format!("{problem}\n"))?;
+    let done = args.form.tell(&problems, lint::RULES)?;
+    let who = lint::readers(&args.consumers);
+    for path in quiet {
+        say(format!(
+            "{}: nothing found for {}",
+            path.display(),
+            lint::list(&who)
+        ));
     }
-    let wrong = |problem: &Problem| problem.severity == Severity::Error;
-    Ok(if problems.iter().any(wrong) {
-        Done::WithFindings
-    } else {
-        Done::Well
-    })
+    Ok(done)
 }
 
 fn stdin() -> Result<Vec<u8>, Problem> {

@@ -46,6 +46,13 @@ enum Verb {
         #[command(flatten)]
         how: How,
     },
+    /// Re-encrypt the bundles whose readers are not those of their recipients file, which was changed by hand
+    Apply {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        how: How,
+    },
 }
 
 #[derive(clap::Args)]
@@ -82,6 +89,17 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
                 format!("{key} would be able to read {files}; nothing was changed")
             } else {
                 format!("{key} can read {files} from now on")
+            });
+            Ok(Done::Well)
+        }
+        Verb::Apply { which, how } => {
+            let vault = vault(&project, which)?;
+            let done = apply(&vault, which, how, shell)?;
+            let files = files(&vault, &done);
+            say(match (done.is_empty(), how.dry_run) {
+                (true, _) => format!("{files}: every bundle is encrypted to its recipients"),
+                (false, true) => format!("would re-encrypt {files}; nothing was changed"),
+                (false, false) => format!("re-encrypted {files}"),
             });
             Ok(Done::Well)
         }
@@ -179,6 +197,23 @@ fn list(vault: &Vault, which: &Which, as_json: bool) -> Result<Done, Failure> {
         text
     })?;
     Ok(Done::Well)
+}
+
+/// Re-encrypts each bundle whose header doesn't fit its recipients file, whichever file that is.
+fn apply(vault: &Vault, which: &Which, how: &How, shell: &Shell) -> Result<Vec<String>, Problem> {
+    let mut apart = Vec::new();
+    for bundle in vault.bundles()? {
+        if which.bundle.as_ref().is_none_or(|asked| *asked == bundle)
+            && !vault.header(&bundle)?.fits(&vault.recipients(&bundle)?)
+        {
+            apart.push(bundle);
+        }
+    }
+    if how.dry_run || apart.is_empty() {
+        return Ok(apart);
+    }
+    vault.reencrypt_to_recipients(&apart, &shell.identities()?)?;
+    Ok(apart)
 }
 
 /// Adds or removes a reader; the bundles that were re-encrypted, or would be.
