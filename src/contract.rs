@@ -13,9 +13,10 @@
 mod strength;
 mod value;
 
-use crate::inventory::{Contract, Date, Exception, Format, Inventory, Variable};
+use crate::inventory::{Contract, Exception, Format, Inventory, Variable};
 use crate::problem::{Place, Problem, Severity};
 use crate::secret::{Name, Secret, Secrets};
+use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
 
@@ -87,6 +88,12 @@ pub const RULES: &[(&str, &str)] = &[
     ),
     ("compose-required", "what Compose requires is set"),
     // files
+    (
+        "vault",
+        "each bundle is a whole age file that holds what a vault may hold",
+    ),
+    ("template", "each template can be read"),
+    ("journal", "each line of operations.jsonl is an entry"),
     ("env-tracked", "git tracks no plaintext .env file"),
     ("env-not-ignored", "git ignores each plaintext .env file"),
     ("env-loose", "a plaintext .env file is closed to others"),
@@ -173,12 +180,12 @@ pub struct Literal {
 /// What is recorded of a profile's past.
 #[derive(Default)]
 pub struct Past {
-    /// When each value was last changed, in seconds since 1970.
-    pub changed: BTreeMap<Name, u64>,
+    /// When each value was last changed.
+    pub changed: BTreeMap<Name, Time>,
     /// When the bootstrap of each switch was last opened.
-    pub opened: BTreeMap<Name, u64>,
+    pub opened: BTreeMap<Name, Time>,
     /// Names that a removed reader could read and that were not changed since: who, and since when.
-    pub exposed: BTreeMap<Name, (String, u64)>,
+    pub exposed: BTreeMap<Name, (String, Time)>,
 }
 
 /// What there is to judge.
@@ -187,8 +194,8 @@ pub struct Facts<'a> {
     pub inventory: &'a Inventory,
     /// The profile.
     pub profile: &'a str,
-    /// The time, in seconds since 1970.
-    pub now: u64,
+    /// The moment that it is judged at.
+    pub now: Time,
     /// Its values; none when no vault was opened: then only names, files and dates are judged.
     pub held: Option<&'a Held>,
     /// The values of the other profiles whose vaults open.
@@ -349,7 +356,11 @@ impl Judge<'_> {
                             .get(part)
                             .is_some_and(|part| part.is_required(profile, None))
                 });
-            if needed && !lacks_parts && !held.secrets.contains_key(name) {
+            if needed
+                && !lacks_parts
+                && !held.secrets.contains_key(name)
+                && !held.stored.contains_key(name)
+            {
                 found.push(Finding {
                     name: Some(name.clone()),
                     problem: missing(inventory, name, profile),
@@ -555,7 +566,7 @@ impl Judge<'_> {
                     name,
                     variable,
                     "must-rotate",
-                    format!("{name} could be read by {reader}, removed on {}, and was not changed since", Date::on(*since)),
+                    format!("{name} could be read by {reader}, removed on {}, and was not changed since", since.date()),
                 );
                 finding.problem = finding.problem.help(self.replace(name, variable, false));
                 found.push(finding);
@@ -571,15 +582,15 @@ impl Judge<'_> {
                 .and_then(|rotation| rotation.every);
             let Some(every) = every else { continue };
             match past.changed.get(name) {
-                Some(changed) if changed + every.as_secs() < *now => {
-                    let days = (now - changed - every.as_secs()) / 86_400;
+                Some(changed) if changed.until(*now) > every => {
+                    let days = changed.until(*now).saturating_sub(every).as_secs() / 86_400;
                     let mut finding = self.of(
                         name,
                         variable,
                         "rotation-due",
                         format!(
                             "{name} was last changed on {}, and its rotation is {} overdue",
-                            Date::on(*changed),
+                            changed.date(),
                             if days == 1 {
                                 "1 day".to_owned()
                             } else {
@@ -641,14 +652,14 @@ impl Judge<'_> {
             return;
         }
         let (severity, since) = match (past.opened.get(switch), bootstrap.within) {
-            (Some(opened), Some(within)) if opened + within.as_secs() >= *now => {
-                (Severity::Warning, format!("since {}", Date::on(*opened)))
+            (Some(opened), Some(within)) if opened.until(*now) <= within => {
+                (Severity::Warning, format!("since {}", opened.date()))
             }
             (Some(opened), Some(_)) => (
                 Severity::Error,
-                format!("since {}, longer than it may be", Date::on(*opened)),
+                format!("since {}, longer than it may be", opened.date()),
             ),
-            (Some(opened), None) => (Severity::Error, format!("since {}", Date::on(*opened))),
+            (Some(opened), None) => (Severity::Error, format!("since {}", opened.date())),
             (None, _) => (
                 Severity::Error,
                 "and it is not recorded since when".to_owned(),
@@ -679,7 +690,7 @@ impl Judge<'_> {
             .profiles
             .get(*profile)
             .map_or(&[], |profile| &profile.exceptions);
-        let today = Date::on(*now);
+        let today = now.date();
         let mut used = vec![false; exceptions.len()];
         let mut problems: Vec<Problem> = Vec::with_capacity(found.len());
         for Finding { name, mut problem } in found {

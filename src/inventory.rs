@@ -18,6 +18,7 @@ mod reader;
 use crate::generate::{Encoding, Policy};
 use crate::problem::{Place, Problem};
 use crate::secret::Name;
+use crate::time::Date;
 use crate::yaml::{self, At};
 use regex_lite::Regex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,47 +93,6 @@ pub struct Exception {
     pub reason: String,
     /// The last day that it holds.
     pub until: Date,
-}
-
-/// A day. Days compare as the calendar does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Date {
-    /// The year.
-    pub year: u16,
-    /// The month, from 1.
-    pub month: u8,
-    /// The day of the month, from 1.
-    pub day: u8,
-}
-
-impl Date {
-    /// The day of a time in UTC, given in seconds since 1970: years begin in March here, so that a leap day is a
-    /// year's last.
-    #[must_use]
-    pub fn on(seconds: u64) -> Date {
-        let days = seconds / 86_400 + 719_468;
-        let (era, day) = (days / 146_097, days % 146_097);
-        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-        let day = day - (365 * year + year / 4 - year / 100);
-        let month = (5 * day + 2) / 153;
-        let (day, month) = (
-            day - (153 * month + 2) / 5 + 1,
-            if month < 10 { month + 3 } else { month - 9 },
-        );
-        let year = year + era * 400 + u64::from(month <= 2);
-        Date {
-            year: u16::try_from(year).unwrap_or(u16::MAX),
-            month: u8::try_from(month).unwrap_or(12),
-            day: u8::try_from(day).unwrap_or(31),
-        }
-    }
-}
-
-/// As ISO 8601 writes it: `2026-11-25`.
-impl fmt::Display for Date {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
-    }
 }
 
 /// What consumes variables: a process, a container.

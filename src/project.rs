@@ -9,11 +9,13 @@
 //! without one, each of the usual files that exists may open the vault.
 
 mod identity;
+mod record;
 mod render;
 mod survey;
 
 pub use identity::{default_file, identities, is_material};
 pub use render::{Made, Recipe};
+pub(crate) use survey::ruled;
 
 use crate::file;
 use crate::inventory::{Inventory, Profile, Target, Variable};

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 /// The rooms by floor, lowest first. A room imports only from floors below its own.
 const FLOORS: &[&[&str]] = &[
-    &["secret", "problem", "dialect", "preset"],
+    &["secret", "problem", "dialect", "preset", "time"],
     &["file", "yaml", "generate", "template", "report", "lint"],
-    &["vault", "inventory", "child"],
+    &["vault", "inventory", "child", "journal"],
+    &["contract"],
     &["project"],
     &["cli"],
 ];

@@ -1,12 +1,12 @@
 //! `dotage check`: does every profile keep its contract?
 
 use super::{Done, Failure, Shell, form, say};
-use crate::contract::{self, Facts, Finding, Held, Past};
+use crate::contract::{self, Facts, Finding, Held};
 use crate::inventory::Profile;
 use crate::problem::{Problem, Severity};
-use crate::project::Project;
+use crate::project::{Project, ruled};
+use crate::time::Time;
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Hold names, values, files and dates to the contract that dotage.yaml declares
 ///
@@ -41,16 +41,30 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         open(&project, &profiles, shell)?
     };
     let published = project.published();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
+    let now = Time::now();
     let mut problems: Vec<Problem> = Vec::new();
-    let mut plaintext = project.plaintext();
+    let mut once = project.plaintext();
+    let entries = project.journal().entries().unwrap_or_else(|problems| {
+        once.extend(
+            problems
+                .into_iter()
+                .map(|problem| ruled(problem, "journal")),
+        );
+        Vec::new()
+    });
     for (profile, said) in &profiles {
+        // A bundle's own fault is told once, by the half that needs no key.
         let mut found: Vec<Finding> = found.remove(profile).unwrap_or_default();
-        // Files belong to no profile: they are told once.
-        found.append(&mut plaintext);
-        found.extend(project.bundles(profile, said));
+        let bundles = project.bundles(profile, said);
+        let told = |finding: &Finding| {
+            bundles
+                .iter()
+                .any(|told| told.problem.place == finding.problem.place)
+        };
+        found.retain(|finding| finding.name.is_some() || !told(finding));
+        found.extend(bundles);
+        // Files belong to no profile.
+        found.append(&mut once);
         let (shown, wrong) = project.shown(profile);
         found.extend(wrong);
         let others: Vec<(&str, &Held)> = held
@@ -66,7 +80,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             others: &others,
             published: &published,
             shown: &shown,
-            past: &Past::default(),
+            past: &project.past(profile, &entries),
             found,
         });
         say(summary(profile, &these));
@@ -115,7 +129,7 @@ fn open<'a>(
             Err(problem) if problem.rule == Problem::NO_IDENTITY => closed.push(problem),
             // What the keyless half finds of the same file says more than that it doesn't open.
             Err(problem) => {
-                found.insert(name.as_str(), vec![problem.into()]);
+                found.insert(name.as_str(), vec![ruled(problem, "vault")]);
             }
         }
     }

@@ -3,9 +3,10 @@
 
 use super::{Project, wrong_bundle};
 use crate::child;
-use crate::contract::{Finding, Held, Literal};
+use crate::contract::{self, Finding, Held, Literal, Past};
 use crate::file;
 use crate::inventory::{Contract, Origin, Profile, Source, Target};
+use crate::journal::{self, Entry};
 use crate::problem::{Place, Problem, Severity};
 use crate::secret::{self, Name, Secrets};
 use crate::vault::Identities;
@@ -14,6 +15,8 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+/// What the journal calls the opening of a bootstrap.
+const BOOTSTRAP_OPEN: &str = "bootstrap open";
 /// The largest file whose literals are published, in bytes.
 const MAX_SAMPLE: usize = 1 << 20;
 /// The largest file that is looked through for an identity: identity files are far smaller.
@@ -128,7 +131,7 @@ impl Project {
         let vault = self.vault(said);
         let bundles = match vault.bundles() {
             Ok(bundles) => bundles,
-            Err(problem) => return vec![problem.into()],
+            Err(problem) => return vec![ruled(problem, "vault")],
         };
         let mut found = Vec::new();
         for bundle in bundles {
@@ -136,7 +139,7 @@ impl Project {
                 .header(&bundle)
                 .and_then(|header| Ok((header, vault.recipients(&bundle)?)));
             match both {
-                Err(problem) => found.push(problem.into()),
+                Err(problem) => found.push(ruled(problem, "vault")),
                 Ok((header, recipients)) if !header.fits(&recipients) => found.push(
                     Problem::new(
                         "recipients-differ",
@@ -202,7 +205,11 @@ impl Project {
                 });
             match asked {
                 Ok(names) => shown.extend(names),
-                Err(problems) => found.extend(problems.into_iter().map(Finding::from)),
+                Err(problems) => found.extend(
+                    problems
+                        .into_iter()
+                        .map(|problem| ruled(problem, "template")),
+                ),
             }
         }
         (shown, found)
@@ -421,6 +428,34 @@ impl Project {
             .collect()
     }
 
+    /// What the journal tells of a profile's past.
+    #[must_use]
+    pub fn past(&self, profile: &str, entries: &[Entry]) -> Past {
+        let mut past = Past::default();
+        let of_it = entries
+            .iter()
+            .filter(|entry| entry.profile.as_deref() == Some(profile) && entry.outcome == "done");
+        for entry in of_it {
+            for name in entry.names.iter().filter(|_| entry.changes_values()) {
+                let changed = past.changed.entry(name.clone()).or_insert(entry.time);
+                *changed = entry.time.max(*changed);
+            }
+            if entry.action == BOOTSTRAP_OPEN {
+                for name in &entry.names {
+                    past.opened.insert(name.clone(), entry.time);
+                }
+            }
+        }
+        for (name, exposed) in journal::must_rotate(entries, profile) {
+            if let Some(first) = exposed.first() {
+                let who = first.reader.comment.as_ref().unwrap_or(&first.reader.key);
+                past.exposed
+                    .insert(name.clone(), (who.clone(), first.since));
+            }
+        }
+        past
+    }
+
     /// The texts that everybody who has the project can read: its samples of `.env` files, its Compose files, the
     /// defaults of its lenient profiles and of its code.
     #[must_use]
@@ -487,6 +522,17 @@ impl Project {
         literals.retain(|literal| !literal.value.is_empty());
         literals
     }
+}
+
+/// A problem that another room tells, under a rule of the contract.
+pub(crate) fn ruled(problem: Problem, rule: &'static str) -> Finding {
+    let known = contract::RULES
+        .iter()
+        .any(|(known, _)| *known == problem.rule);
+    Finding::from(Problem {
+        rule: if known { problem.rule } else { rule },
+        ..problem
+    })
 }
 
 /// What is wrong with a plaintext file as it lies there.
