@@ -168,6 +168,17 @@ fn each_rule_has_a_text_that_it_alone_catches() {
     assert_eq!(all.len(), RULES.len(), "a rule stands twice");
 }
 
+#[test]
+fn the_page_lists_every_rule() {
+    let page = include_str!("cli/lint.md");
+    for (rule, sentence) in RULES {
+        assert!(
+            page.contains(&format!("| `{rule}` | {sentence} |")),
+            "{rule}"
+        );
+    }
+}
+
 /// The rows of what is known to be read differently, each by the consumers that read it so.
 #[test]
 fn every_known_difference_is_an_error() {

@@ -39,7 +39,11 @@ pub(super) fn run(args: &Args, _: &Shell) -> Result<Done, Failure> {
         let (path, text) = if path == Path::new("-") {
             (Path::new("stdin"), stdin()?)
         } else {
-            (path.as_path(), file::read(path, MAX)?)
+            (
+                path.as_path(),
+                file::read(path, MAX)
+                    .map_err(|problem| problem.help("name a file that can be read; - is stdin"))?,
+            )
         };
         let found = lint::problems(path, &text, &args.consumers);
         if found.is_empty() {

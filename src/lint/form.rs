@@ -280,11 +280,7 @@ fn bare(value: &[u8], all: &mut Vec<Found>) {
             "take the backslash out if a line goes on, else write NAME='…' and see if it stays",
         ));
     }
-    if let Some(at) = own.iter().position(|&byte| byte == b'\\')
-        && at + 1 < own.len()
-    {
-        escapes(own, |escape| format!("K=a\\{escape}b"), all);
-    }
+    escapes(own, "", all);
     let quotes = own
         .iter()
         .filter(|byte| matches!(byte, b'\'' | b'"'))
@@ -429,20 +425,8 @@ fn quoted(quote: char, inner: &[u8], after: &[u8], all: &mut Vec<Found>) {
             "take the backslash out; if it belongs to the value, another value is safer",
         ));
     }
-    if let Some(body) = inner.strip_suffix(b"\\").or(Some(inner))
-        && body.contains(&b'\\')
-    {
-        escapes(body, |escape| format!("K={quote}a\\{escape}b{quote}"), all);
-    }
-    if let Some(at) = inner.iter().position(|&byte| byte == b'#') {
-        all.push(found(
-            "hash-in-value",
-            "a `#` in its value",
-            at + 1,
-            &format!("K={quote}a # c{quote}"),
-            SINGLE,
-        ));
-    }
+    let mark = quote.to_string();
+    escapes(inner.strip_suffix(b"\\").unwrap_or(inner), &mark, all);
     if quote == '"'
         && let Some(at) = inner.iter().position(|&byte| byte == b'`')
     {
@@ -454,13 +438,17 @@ fn quoted(quote: char, inner: &[u8], after: &[u8], all: &mut Vec<Found>) {
             SINGLE,
         ));
     }
-    let mark = quote.to_string();
     expansions(inner, &mark, all);
     characters(inner, &mark, all);
 }
 
 /// The escapes in a value, each kind once.
-fn escapes(text: &[u8], example: impl Fn(char) -> String, all: &mut Vec<Found>) {
+fn escapes(text: &[u8], quote: &str, all: &mut Vec<Found>) {
+    let instead = if quote == "'" {
+        "a value without backslashes is read alike; else give each consumer a file of its own"
+    } else {
+        "write NAME='…', in single quotes, if the backslash is the value's own"
+    };
     let mut kinds = Vec::new();
     let mut at = 0;
     while let Some(&byte) = text.get(at) {
@@ -480,9 +468,9 @@ fn escapes(text: &[u8], example: impl Fn(char) -> String, all: &mut Vec<Found>) 
                 all.push(found(
                     "escape",
                     "a backslash in its value",
-                    at + 1,
-                    &example(kind),
-                    "a value without backslashes is read alike; else give each consumer a file of its own",
+                    quote.len() + at,
+                    &format!("K={quote}a\\{kind}b{quote}"),
+                    instead,
                 ));
             }
             at += 1;
