@@ -20,6 +20,7 @@ mod generate;
 mod get;
 mod init;
 mod keygen;
+mod lint;
 mod list;
 mod man;
 mod recipients;
@@ -98,6 +99,7 @@ enum Verb {
     Bootstrap(bootstrap::Args),
     Recipients(recipients::Args),
     Render(render::Args),
+    Lint(lint::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -201,6 +203,7 @@ pub fn main() -> ExitCode {
         Verb::Bootstrap(args) => bootstrap::run(&args, &shell),
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
+        Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(args) => man::run(&args),

@@ -10,6 +10,7 @@ pub mod file;
 pub mod generate;
 pub mod inventory;
 pub mod journal;
+pub mod lint;
 pub mod preset;
 pub mod problem;
 pub mod project;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The rooms by floor, lowest first. A room imports only from floors below its own.
 const FLOORS: &[&[&str]] = &[
     &["secret", "problem", "dialect", "preset", "time"],
-    &["file", "yaml", "generate", "template", "report"],
+    &["file", "yaml", "generate", "template", "report", "lint"],
     &["vault", "inventory", "child", "journal"],
     &["contract"],
     &["project"],

@@ -39,7 +39,7 @@ pub(super) struct Args {
     #[arg(long, requires = "template")]
     service: Option<String>,
     /// The consumer, where the template's name doesn't say it; several, separated by commas: what all of them read alike
-    #[arg(long, value_delimiter = ',', value_parser = dialects())]
+    #[arg(long, value_delimiter = ',', value_parser = dialects(|_| true))]
     dialect: Vec<Dialect>,
     /// The permission bits, octal; anything looser than 0600 has to be typed here or in dotage.yaml
     #[arg(long, value_parser = mode)]
@@ -324,7 +324,8 @@ fn diff(recipe: &Recipe, made: &Made, old: Option<&BTreeMap<String, Vec<u8>>>) {
     }
 }
 
-fn dialects() -> impl TypedValueParser<Value = Dialect> {
+/// The names of those dialects that a predicate takes.
+pub(super) fn dialects(takes: fn(&Dialect) -> bool) -> impl TypedValueParser<Value = Dialect> {
     let other_names = ["podman", "docker-raw", "sh", "dotenv", "dotenvy"];
     let value = move |dialect: Dialect| {
         let own = other_names
@@ -332,7 +333,7 @@ fn dialects() -> impl TypedValueParser<Value = Dialect> {
             .filter(move |name| Dialect::from_name(name) == Some(dialect));
         PossibleValue::new(dialect.name()).aliases(own)
     };
-    PossibleValuesParser::new(Dialect::ALL.map(value))
+    PossibleValuesParser::new(Dialect::ALL.into_iter().filter(takes).map(value))
         .try_map(|name| Dialect::from_name(&name).ok_or("no dialect"))
 }
 

@@ -110,6 +110,7 @@ pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
     files(&mut cases);
     disks(&mut cases);
     mistakes(canaries, &mut cases);
+    linted(canaries, &mut cases);
     killed(&mut cases);
     cases
 }
@@ -1076,6 +1077,62 @@ fn disks(cases: &mut Vec<Case>) {
 }
 
 /// What a person types in the wrong place.
+/// Files of values that nobody encrypted, in every form that lint has a rule for.
+fn linted(canaries: &Canaries, cases: &mut Vec<Case>) {
+    let forms: &[&[u8]] = &[
+        b"A={}",
+        b"export A = {} # {}",
+        b"A='{}'\nB=\"{}\"\nC=`{}`",
+        b"A='{}\nB={}",
+        b"A=\"{}\n{}=\n{}==\nC=1",
+        b"A='{}\\'\nB=' # {}'",
+        b"A={}\\\n{}",
+        b"A={} {}\nB={}#{}",
+        b"A=$({})\nB=`{}`\nC=${{}}\nD=~{}\nE=${}",
+        b"A: {}\n{}\nexport {}\n; {}\n#{}\\",
+        b"\xef\xbb\xbfA={}\r\n{}={}\r\n",
+        b"A='{}''{}'\nB='{}' {}\nC='{}' # {}",
+        b"A=\xff{}\0{}\nhttps://u:{}@h?a={}",
+        b"A={}\nA={}\nPATH={}",
+    ];
+    for (name, value) in &canaries.values {
+        let mut all = Vec::new();
+        for (place, form) in forms.iter().enumerate() {
+            let mut text = Vec::new();
+            let mut rest = *form;
+            while let Some(at) = rest.windows(2).position(|pair| pair == b"{}") {
+                text.extend_from_slice(&rest[..at]);
+                text.extend_from_slice(value);
+                rest = &rest[at + 2..];
+            }
+            text.extend_from_slice(rest);
+            text.push(b'\n');
+            all.extend_from_slice(&text);
+            let list = ["compose,node", "portable", "docker,github,kubernetes"][place % 3];
+            cases.push(
+                case(
+                    format!("lint {name} in form {place} for {list}"),
+                    &["lint", "-", "--for", list],
+                )
+                .stdin(&text)
+                .codes(&[0, 1]),
+            );
+        }
+        for format in ["people", "json", "sarif", "junit", "github", "gitlab"] {
+            let all = all.clone();
+            cases.push(
+                case(
+                    format!("lint {name} in all forms as {format}"),
+                    &["lint", "theirs.env", "--format", format],
+                )
+                .before(move |scene| scene.put("theirs.env", &all))
+                .planted("theirs.env")
+                .codes(&[0, 1]),
+            );
+        }
+    }
+}
+
 fn mistakes(canaries: &Canaries, cases: &mut Vec<Case>) {
     let x = canaries.typed.as_str();
     let key = canaries.typed_key.as_str();
