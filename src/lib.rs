@@ -5,6 +5,7 @@
 pub mod child;
 pub mod cli;
 pub mod dialect;
+pub mod environment;
 pub mod file;
 pub mod generate;
 pub mod inventory;

@@ -9,6 +9,7 @@ const FLOORS: &[&[&str]] = &[
     &["secret", "problem", "dialect", "preset"],
     &["file", "yaml", "generate", "template"],
     &["vault", "inventory", "child"],
+    &["environment"],
     &["project"],
     &["cli"],
 ];
