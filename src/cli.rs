@@ -9,6 +9,7 @@ mod ask;
 mod completions;
 mod demo;
 mod edit;
+mod explain;
 mod generate;
 mod get;
 mod init;
@@ -89,6 +90,7 @@ enum Verb {
     Generate(generate::Args),
     Recipients(recipients::Args),
     Render(render::Args),
+    Explain(explain::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -190,6 +192,7 @@ pub fn main() -> ExitCode {
         Verb::Generate(args) => generate::run(&args, &shell),
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
+        Verb::Explain(args) => explain::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(args) => man::run(&args),

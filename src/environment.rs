@@ -102,6 +102,8 @@ pub enum Found {
     Null,
     /// A value.
     Set(Rc<Secret>),
+    /// Nothing that Compose could start with: a name that it requires has no value.
+    Failed,
     /// A value, once this target is rendered.
     Awaited(String),
     /// Nobody knows: why.
@@ -110,8 +112,9 @@ pub enum Found {
 
 /// What one source says of one variable.
 pub struct Layer {
-    /// The source: `process`, a file's path, `compose`, `vault`, `defaults`.
-    pub source: String,
+    /// The source: `process`, `file`, `vault`, `defaults`; `compose` and `env_file`, and in a text that Compose
+    /// interpolates its `default`.
+    pub source: &'static str,
     /// Where it says so.
     pub place: Option<Place>,
     /// What it has.
@@ -158,16 +161,18 @@ pub struct Environment {
     pub container: Option<String>,
     /// What is wrong with its files, whatever the variable.
     pub problems: Vec<Problem>,
+    /// The names that Compose requires somewhere and that have no value: it starts nothing without them.
+    pub required: Vec<(String, Place)>,
     sources: Vec<Kept>,
 }
 
 /// A source as it was read.
 enum Kept {
     Process,
-    Vault,
+    Vault(PathBuf),
     File(PathBuf, Held),
     Compose(Rc<Composed>, String),
-    Defaults(BTreeMap<Name, Spot<String>>),
+    Defaults(BTreeMap<Name, (Place, String)>),
 }
 
 /// A `.env` file as it was read.
@@ -185,6 +190,8 @@ pub struct Setting {
     pub root: PathBuf,
     /// That folder's name.
     pub name: String,
+    /// The profile's vault.
+    pub vault: PathBuf,
     /// The files of `--env-file`.
     pub env_files: Vec<PathBuf>,
     /// What targets make of files, by path.
@@ -221,8 +228,8 @@ pub fn environments(
         for source in &service.environment {
             let kept = match &source.value {
                 Source::Process => Kept::Process,
-                Source::Vault => Kept::Vault,
-                Source::Defaults => Kept::Defaults(service.code_defaults.clone()),
+                Source::Vault => Kept::Vault(setting.vault.clone()),
+                Source::Defaults => defaults(service, inventory),
                 Source::File(path) => own.file(&setting.root.join(path), setting, world),
                 Source::Compose => {
                     let (composed, container) = composed();
@@ -236,7 +243,7 @@ pub fn environments(
             let mut inner = Environment::new(name);
             let (composed, container) = composed();
             let kept = inner.composed(composed, container, service, inventory);
-            inner.sources = vec![kept, Kept::Defaults(service.code_defaults.clone())];
+            inner.sources = vec![kept, defaults(service, inventory)];
             environments.push(inner);
         }
     }
@@ -251,6 +258,15 @@ fn start(service: &Service, setting: &Setting) -> Start {
         env_files: setting.env_files.clone(),
         project: setting.name.clone(),
     }
+}
+
+fn defaults(service: &Service, inventory: &Inventory) -> Kept {
+    let defaults = service.code_defaults.iter();
+    let placed = |(name, default): (&Name, &Spot<String>)| {
+        let place = Place::at(&inventory.path, default.at.line, 0);
+        (name.clone(), (place, default.value.clone()))
+    };
+    Kept::Defaults(defaults.map(placed).collect())
 }
 
 /// What a service is called in Compose's files.
@@ -268,6 +284,7 @@ impl Environment {
             service: service.to_owned(),
             container: None,
             problems: Vec::new(),
+            required: Vec::new(),
             sources: Vec::new(),
         }
     }
@@ -318,6 +335,7 @@ impl Environment {
         inventory: &Inventory,
     ) -> Kept {
         self.problems.extend(composed.problems.iter().cloned());
+        self.required.extend(composed.required.iter().cloned());
         match composed.containers.get(&container) {
             None if composed.problems.is_empty() => {
                 let at = service
@@ -363,12 +381,17 @@ impl Environment {
         for source in &self.sources {
             match source {
                 Kept::Process => layers.push(process(name.as_str(), world)),
-                Kept::Vault => layers.push(Layer::new("vault", None, (world.vault)(name))),
+                Kept::Vault(path) => {
+                    let place = Place::file(path);
+                    layers.push(Layer::new("vault", Some(place), (world.vault)(name)));
+                }
                 Kept::File(path, held) => layers.push(held.layer(path, name)),
                 Kept::Defaults(defaults) => {
                     let mut layer = Layer::new("defaults", None, Found::Unset);
-                    if let Some(default) = defaults.get(name) {
-                        layer.found = Found::set(default.value.clone().into_bytes());
+                    if let Some((place, default)) = defaults.get(name) {
+                        layer.found =
+                            Found::Set(Rc::new(Secret::new(default.clone().into_bytes())));
+                        layer.place = Some(place.clone());
                         layer.origin = Origin::CodeDefault;
                     }
                     layers.push(layer);
@@ -380,7 +403,7 @@ impl Environment {
                         .and_then(|container| container.given.get(name.as_str()));
                     match given {
                         Some(given) => {
-                            layers.extend(given.iter().map(|given| composed.layer(given, world)))
+                            layers.extend(given.iter().map(|given| composed.layer(given, world)));
                         }
                         None => layers.push(Layer::new("compose", None, Found::Unset)),
                     }
@@ -393,12 +416,12 @@ impl Environment {
 
 impl Held {
     fn layer(&self, path: &Path, name: &Name) -> Layer {
-        let source = path.display().to_string();
+        let found = |found| Layer::new("file", Some(Place::file(path)), found);
         match self {
             Held::Entries(entries, rendered) => match entries.get(name.as_str()) {
                 Some((value, line)) => {
                     let place = Place::at(path, *line, 0);
-                    let mut layer = Layer::new(&source, Some(place), Found::Set(Rc::clone(value)));
+                    let mut layer = Layer::new("file", Some(place), Found::Set(Rc::clone(value)));
                     if let Some(rendered) = rendered
                         && let Some(profile) = &rendered.profile
                     {
@@ -406,23 +429,14 @@ impl Held {
                     }
                     layer
                 }
-                None => Layer::new(&source, None, Found::Unset),
+                None => found(Found::Unset),
             },
-            Held::Missing => Layer::new(&source, None, Found::NoFile),
             Held::Awaited(awaited) if awaited.names.contains(name.as_str()) => {
-                Layer::new(&source, None, Found::Awaited(awaited.target.clone()))
+                found(Found::Awaited(awaited.target.clone()))
             }
-            Held::Awaited(_) => Layer::new(&source, None, Found::NoFile),
-            Held::Unreadable => {
-                Layer::new(&source, None, Found::Unknown("it can't be read".to_owned()))
-            }
+            Held::Missing | Held::Awaited(_) => found(Found::NoFile),
+            Held::Unreadable => found(Found::Unknown("it can't be read".to_owned())),
         }
-    }
-}
-
-impl Found {
-    fn set(value: Vec<u8>) -> Found {
-        Found::Set(Rc::new(Secret::new(value)))
     }
 }
 
@@ -439,17 +453,18 @@ impl Composed {
     fn layer(&self, given: &Given, world: &World<'_>) -> Layer {
         let found = match &given.value {
             Gift::Null => Found::Null,
+            Gift::Failed => Found::Failed,
             Gift::Value(value) => Found::Set(Rc::clone(value)),
             Gift::Awaited => {
                 let target = self.env_files.iter().find_map(|file| file.awaited.as_ref());
                 Found::Awaited(target.map_or_else(String::new, |awaited| awaited.target.clone()))
             }
         };
-        let source = match &given.file {
-            None => "compose".to_owned(),
-            Some(file) => file.display().to_string(),
+        let source = match given.file {
+            None => "compose",
+            Some(_) => "env_file",
         };
-        let mut layer = Layer::new(&source, Some(given.place.clone()), found);
+        let mut layer = Layer::new(source, Some(given.place.clone()), found);
         let published = |(_, asked): &(String, Asked)| *asked == Asked::Default { literal: true };
         layer.origin = if given.asked.iter().any(published) {
             Origin::ComposeDefault
@@ -464,19 +479,15 @@ impl Composed {
             }
             let mut sources = vec![process(name, world)];
             sources.extend(self.env_files.iter().map(|file| {
-                let source = file.path.display().to_string();
-                match (file.entries.get(name), &file.awaited) {
-                    (Some((value, line)), _) => {
-                        let place = Place::at(&file.path, *line, 0);
-                        Layer::new(&source, Some(place), Found::Set(Rc::clone(value)))
-                    }
+                let (line, found) = match (file.entries.get(name), &file.awaited) {
+                    (Some((value, line)), _) => (*line, Found::Set(Rc::clone(value))),
                     (None, Some(awaited)) if awaited.names.contains(name) => {
-                        Layer::new(&source, None, Found::Awaited(awaited.target.clone()))
+                        (0, Found::Awaited(awaited.target.clone()))
                     }
-                    (None, Some(_)) => Layer::new(&source, None, Found::NoFile),
-                    (None, None) if file.missing => Layer::new(&source, None, Found::NoFile),
-                    (None, None) => Layer::new(&source, None, Found::Unset),
-                }
+                    (None, None) if !file.missing => (0, Found::Unset),
+                    (None, _) => (0, Found::NoFile),
+                };
+                Layer::new("file", Some(Place::at(&file.path, line, 0)), found)
             }));
             // What it falls back to is a value of this name alone when it asks for no other.
             let alone = given.asked.len() == 1;
@@ -505,9 +516,9 @@ impl Composed {
 }
 
 impl Layer {
-    fn new(source: &str, place: Option<Place>, found: Found) -> Layer {
+    fn new(source: &'static str, place: Option<Place>, found: Found) -> Layer {
         Layer {
-            source: source.to_owned(),
+            source,
             place,
             found,
             inside: Vec::new(),
@@ -519,9 +530,12 @@ impl Layer {
 /// The layer that decides: the first that has a value, or says that there is none.
 #[must_use]
 pub fn winner(layers: &[Layer]) -> Option<usize> {
-    layers
-        .iter()
-        .position(|layer| matches!(layer.found, Found::Set(_) | Found::Null | Found::Awaited(_)))
+    layers.iter().position(|layer| {
+        matches!(
+            layer.found,
+            Found::Set(_) | Found::Null | Found::Awaited(_) | Found::Failed
+        )
+    })
 }
 
 /// How each layer stands.
@@ -564,10 +578,7 @@ pub fn problems(
     environment: &Environment,
     layers: &[Layer],
 ) -> Vec<Problem> {
-    let strict = inventory
-        .profiles
-        .get(profile)
-        .is_some_and(|profile| profile.contract == Contract::Strict);
+    let strict = is_strict(inventory, profile);
     let (Some(variable), Some(service)) = (
         inventory.variables.get(name),
         inventory.services.get(&environment.service),
@@ -589,7 +600,9 @@ pub fn problems(
         return Vec::new();
     };
     let Found::Set(value) = &layer.found else {
-        return Vec::new();
+        return until_rendered(name, environment, layers, won)
+            .into_iter()
+            .collect();
     };
     let is_default = |default: Option<&Spot<String>>| {
         default.is_some_and(|default| value.same(&Secret::new(default.value.clone().into_bytes())))
@@ -653,6 +666,70 @@ pub fn problems(
             _ => problem,
         })
         .collect()
+}
+
+/// What a service falls to as long as the file that will win isn't there.
+fn until_rendered(
+    name: &Name,
+    environment: &Environment,
+    layers: &[Layer],
+    won: usize,
+) -> Option<Problem> {
+    let layer = layers.get(won)?;
+    let Found::Awaited(target) = &layer.found else {
+        return None;
+    };
+    let inside = layer.inside.iter().flat_map(|(_, sources)| sources);
+    let mut lower = inside.chain(layers.iter().skip(won + 1));
+    let falls = lower.find(|layer| matches!(layer.found, Found::Set(_)))?;
+    let (rule, whose) = match falls.origin {
+        Origin::CodeDefault => ("code-default", "its code's default"),
+        Origin::ComposeDefault => ("compose-default", "the compose file's default"),
+        _ => return None,
+    };
+    let who = &environment.service;
+    let message = format!(
+        "until target {target} is rendered, {who} gets {name} from {whose}, which is published"
+    );
+    let problem = Problem::new(rule, message)
+        .severity(Severity::Note)
+        .help(format!("dotage render {target}"));
+    Some(match &falls.place {
+        Some(place) => problem.at(place.clone()),
+        None => problem,
+    })
+}
+
+/// What is wrong with the files of an environment, whatever the variable: each once. That Compose requires a name
+/// which has no value is an error in a strict profile, else a note.
+#[must_use]
+pub fn file_problems(
+    inventory: &Inventory,
+    profile: &str,
+    environment: &Environment,
+) -> Vec<Problem> {
+    let strict = is_strict(inventory, profile);
+    let mut problems = environment.problems.clone();
+    problems.extend(environment.required.iter().map(|(name, place)| {
+        // The message that the author wrote after `:?` isn't repeated: nobody knows what is in it.
+        let message = format!("Compose requires {name} here, and it has no value");
+        let problem = Problem::new("compose-required", message)
+            .at(place.clone())
+            .help(format!(
+                "set {name} where Compose looks: its environment, or .env"
+            ));
+        if strict {
+            problem
+        } else {
+            problem.severity(Severity::Note)
+        }
+    }));
+    problems
+}
+
+fn is_strict(inventory: &Inventory, profile: &str) -> bool {
+    let profile = inventory.profiles.get(profile);
+    profile.is_some_and(|profile| profile.contract == Contract::Strict)
 }
 
 /// The names that lines of a `.env` file begin with, each with the last line that does.

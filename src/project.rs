@@ -10,9 +10,11 @@
 
 mod identity;
 mod render;
+mod sources;
 
 pub use identity::{default_file, identities, is_material};
 pub use render::{Made, Recipe};
+pub use sources::Sources;
 
 use crate::file;
 use crate::inventory::{Inventory, Profile, Target, Variable};

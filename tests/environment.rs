@@ -51,8 +51,10 @@ impl Project {
     /// What the product says of a service: its environment, or what Compose would fail on.
     fn ours(&self, service: &str) -> Result<Environment, String> {
         let composed = self.load();
-        if !composed.problems.is_empty() {
-            let said: Vec<String> = composed.problems.iter().map(ToString::to_string).collect();
+        let mut said: Vec<String> = composed.problems.iter().map(ToString::to_string).collect();
+        let required = composed.required.iter();
+        said.extend(required.map(|(name, place)| format!("{place}: {name} is required")));
+        if !said.is_empty() {
             return Err(said.join("\n"));
         }
         let Some(container) = composed.containers.get(service) else {
@@ -65,7 +67,9 @@ impl Project {
                 let value = match &given[0].value {
                     Gift::Null => None,
                     Gift::Value(value) => Some(value.expose().to_vec()),
-                    Gift::Awaited => panic!("nothing is awaited here"),
+                    Gift::Awaited | Gift::Failed => {
+                        panic!("nothing is awaited, and a failure is told")
+                    }
                 };
                 (name.clone(), value)
             })

@@ -18,6 +18,7 @@ use crate::secret::Secret;
 use crate::yaml::{self, At, Content, Meaning, Value};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -55,8 +56,10 @@ pub struct Start {
 pub struct Composed {
     /// What each service's container is given, by the service's name.
     pub containers: BTreeMap<String, Container>,
-    /// What Compose would fail on.
+    /// What Compose would fail on, beside what is required.
     pub problems: Vec<Problem>,
+    /// The names that are required and have no value (`${NAME:?}`), each with where: Compose fails on any of them.
+    pub required: Vec<(String, Place)>,
     /// The files that interpolation reads, those that win first.
     pub env_files: Vec<EnvFile>,
 }
@@ -92,6 +95,8 @@ pub enum Gift {
     Value(Rc<Secret>),
     /// Something that is made of what a target has yet to render.
     Awaited,
+    /// What Compose fails on: a name that is required and has no value, or no text that can be interpolated.
+    Failed,
 }
 
 /// A file that interpolation reads.
@@ -325,6 +330,7 @@ impl Service {
 pub fn load(start: &Start, world: &World<'_>) -> Composed {
     let mut loader = Loader {
         problems: Vec::new(),
+        required: Vec::new(),
     };
     let mut names = Names {
         world,
@@ -433,9 +439,12 @@ pub fn load(start: &Start, world: &World<'_>) -> Composed {
             problems.push(problem);
         }
     }
+    loader.required.sort();
+    loader.required.dedup();
     Composed {
         containers,
         problems,
+        required: loader.required,
         env_files: names.files,
     }
 }
@@ -445,6 +454,7 @@ struct Said;
 
 struct Loader {
     problems: Vec<Problem>,
+    required: Vec<(String, Place)>,
 }
 
 impl Loader {
@@ -737,14 +747,15 @@ impl Loader {
             }
         };
         let place = Place::at(path, item.at.line, item.at.column);
-        let Ok(whole) = evaluate(written, names) else {
-            return;
-        };
+        let whole = evaluate(written, names).unwrap_or_else(Failed::text);
         // What the value alone is made of, unless the name is interpolated too.
         let halves = written
             .split_once('=')
             .filter(|(name, _)| !name.contains('$'));
-        let apart = halves.and_then(|(name, value)| Some((name, evaluate(value, names).ok()?)));
+        let apart = halves.map(|(name, value)| {
+            let text = evaluate(value, names).unwrap_or_else(Failed::text);
+            (name, text)
+        });
         let (name, text) = match (apart, &whole.value) {
             (Some((name, text)), _) => (name.to_owned(), Some(text)),
             (None, Gift::Value(secret)) => {
@@ -1027,15 +1038,22 @@ impl Loader {
                         });
                     }
                 }
-                if said.contains_key(&name) {
-                    self.fail(
-                        path,
-                        item.at,
-                        format!("it includes a service {name}, and there is one here"),
-                        "rename one of the two, or change it in a second compose file",
-                    );
-                } else {
-                    said.insert(name, service);
+                match said.entry(name) {
+                    Entry::Vacant(place) => {
+                        place.insert(service);
+                    }
+                    Entry::Occupied(known) => {
+                        let message = format!(
+                            "it includes a service {}, and there is one here",
+                            known.key()
+                        );
+                        self.fail(
+                            path,
+                            item.at,
+                            message,
+                            "rename one of the two, or change it in a second compose file",
+                        );
+                    }
                 }
             }
         }
@@ -1090,7 +1108,10 @@ impl Loader {
                 return Err(Said);
             }
             // What is wrong with it has been said.
-            Meaning::Text => return evaluate(text, names).map(Some).map_err(|_| Said),
+            Meaning::Text => {
+                let text = evaluate(text, names).unwrap_or_else(Failed::text);
+                return Ok(Some(text));
+            }
             Meaning::Boolean(word) => word.to_string(),
             Meaning::Integer(number) => number.to_string(),
             Meaning::Float(number) => float(number),
@@ -1110,8 +1131,13 @@ impl Loader {
                     && (!plain || yaml::meaning(text) == Meaning::Text)
                     && let Err(failed) = evaluate(text, names)
                 {
-                    let place = Place::at(path, value.at.line, value.at.column);
-                    self.problems.push(failed.problem().at(place));
+                    match failed.required {
+                        Some(name) => {
+                            let place = Place::at(path, value.at.line, value.at.column);
+                            self.required.push((name, place));
+                        }
+                        None => self.fail(path, value.at, failed.why, "write `$$` for a `$`"),
+                    }
                 }
             }
             Content::List(items) => {
@@ -1185,7 +1211,7 @@ impl Loader {
                 }
             };
             let first = |given: Option<&Vec<Given>>| match given?.first()?.value {
-                Gift::Null => None,
+                Gift::Null | Gift::Failed => None,
                 Gift::Value(ref value) => Some(value.expose().to_vec()),
                 Gift::Awaited => Some(b"awaited".to_vec()),
             };
@@ -1274,7 +1300,7 @@ fn project(
             Content::Scalar { text, .. } => known(&evaluate(text, names).ok()?),
             _ => None,
         });
-    if let Some(name) = said.filter(|name| !name.is_empty()).last() {
+    if let Some(name) = said.rev().find(|name| !name.is_empty()) {
         return name;
     }
     let folder = match folder.file_name() {
@@ -1292,22 +1318,16 @@ fn project(
 struct Failed {
     why: &'static str,
     required: Option<String>,
+    asked: Vec<(String, Asked)>,
 }
 
 impl Failed {
-    fn problem(self) -> Problem {
-        match self.required {
-            // The message that the author wrote after `:?` isn't repeated: nobody knows what is in it.
-            Some(name) => Problem::new(
-                "compose-required",
-                format!("Compose requires {name} here, and it has no value"),
-            )
-            .help(format!(
-                "set {name} where Compose looks: its environment, or .env"
-            )),
-            None => Problem::new("compose-file", self.why).help(
-                "write `$$` for a `$`; see the interpolation chapter of the Compose specification",
-            ),
+    /// What stands in its place.
+    fn text(self) -> Text {
+        Text {
+            value: Gift::Failed,
+            asked: self.asked,
+            fallback: None,
         }
     }
 }
@@ -1325,13 +1345,17 @@ fn evaluate(text: &str, names: &Names<'_>) -> Result<Text, Failed> {
     let tell = |name: &str, what: Asked| asked.borrow_mut().push((name.to_owned(), what));
     let value = interpolate_telling(text.as_bytes(), &|name| names.value(name), &tell);
     let asked = asked.into_inner();
-    let value = value.map_err(|why| Failed {
-        why,
-        required: asked
-            .last()
-            .filter(|(_, what)| *what == Asked::Required)
-            .map(|(name, _)| name.clone()),
-    })?;
+    let value = match value {
+        Ok(value) => value,
+        Err(why) => {
+            let required = asked.last().filter(|(_, what)| *what == Asked::Required);
+            return Err(Failed {
+                why,
+                required: required.map(|(name, _)| name.clone()),
+                asked,
+            });
+        }
+    };
     let awaits = |(name, what): &(String, Asked)| {
         *what == Asked::Value && matches!(names.see(name), Some(Seen::Awaited))
     };

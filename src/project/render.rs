@@ -105,6 +105,17 @@ impl Project {
         }
     }
 
+    /// A recipe's template: a path relative to the project, or the name of a built-in one.
+    pub(super) fn template(&self, recipe: &Recipe, template: &Path) -> Result<Template, Problem> {
+        let beside = self.root.join(template);
+        let path = if self.root.as_os_str().is_empty() || !beside.exists() {
+            template
+        } else {
+            &beside
+        };
+        Template::load(path, recipe.dialect, preset::TEMPLATES)
+    }
+
     fn make_file(
         &self,
         recipe: &Recipe,
@@ -112,13 +123,7 @@ impl Project {
         visible: &Wanted<'_>,
         identities: &dyn Fn() -> Result<Identities, Problem>,
     ) -> Result<Made, Vec<Problem>> {
-        let beside = self.root.join(template);
-        let path = if self.root.as_os_str().is_empty() || !beside.exists() {
-            template
-        } else {
-            &beside
-        };
-        let template = Template::load(path, recipe.dialect, preset::TEMPLATES)?;
+        let template = self.template(recipe, template)?;
         let mut wanted = Vec::new();
         let mut problems = Vec::new();
         let mut lists = false;
