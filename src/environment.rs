@@ -499,15 +499,13 @@ impl Composed {
                     Found::Set(Rc::clone(fallback)),
                 );
                 layer.origin = Origin::ComposeDefault;
-                // `${NAME:-default}` passes over an empty value.
-                if falls {
-                    for source in &mut sources {
-                        if matches!(&source.found, Found::Set(value) if value.expose().is_empty()) {
-                            source.found = Found::Unset;
-                        }
-                    }
-                }
-                sources.push(layer);
+                // `${NAME:-default}` passes over an empty value: then the default stands above it.
+                let passed = falls
+                    && sources
+                        .iter()
+                        .any(|source| matches!(source.found, Found::Set(_)));
+                let place = if passed { 0 } else { sources.len() };
+                sources.insert(place, layer);
             }
             layer.inside.push((name.clone(), sources));
         }

@@ -116,8 +116,9 @@ fn problems(
         }
     }
     if !others.is_empty() {
+        let has = if others.len() == 1 { "has" } else { "have" };
         let message = format!(
-            "Compose also requires {}, without a value so far",
+            "Compose also requires {}, which {has} no value",
             others.join(", ")
         );
         add(Problem::new("compose-required", message).severity(Severity::Note));
@@ -161,15 +162,18 @@ fn table(
         text.push('\n');
     }
     if environment::winner(layers).is_none() {
-        text.push_str("nothing sets it\n");
+        let unknown = layers.iter().any(is_unknown);
+        text.push_str(if unknown {
+            "nothing else sets it\n"
+        } else {
+            "nothing sets it\n"
+        });
     }
 }
 
 /// The rows of a table: number, source, place, state; under a text that Compose interpolates, the sources of each name.
 fn cells(lines: &mut Vec<[String; 4]>, name: &str, under: &str, layers: &[Layer]) {
-    let unknown = layers
-        .iter()
-        .any(|layer| matches!(layer.found, Found::Unknown(_)));
+    let unknown = layers.iter().any(is_unknown);
     for (index, (layer, state)) in layers.iter().zip(environment::states(layers)).enumerate() {
         let number = format!("{under}{}", index + 1);
         let place = layer.place.as_ref().map_or_else(
@@ -191,6 +195,10 @@ fn cells(lines: &mut Vec<[String; 4]>, name: &str, under: &str, layers: &[Layer]
             }
         }
     }
+}
+
+fn is_unknown(layer: &Layer) -> bool {
+    matches!(layer.found, Found::Unknown(_))
 }
 
 fn is_empty(layer: &Layer) -> bool {
@@ -226,6 +234,7 @@ fn rows(layers: &[Layer]) -> Vec<Value> {
             (Found::Unknown(_), _) => ("unknown", None),
             (Found::Failed, _) => ("fails", None),
             (_, State::Shadowed(equal)) => ("shadowed", equal),
+            (Found::Awaited(_), _) => ("awaited", None),
             _ => ("wins", None),
         };
         let awaits = match &layer.found {
