@@ -33,11 +33,34 @@ pub fn harden() {
 /// is in none of them, nor are its arguments; `what_for` (a variable's name) is.
 pub fn output(command_line: &str, what_for: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let (program, arguments) = words(command_line, what_for)?;
-    let mut child = Command::new(&program)
+    let mut command = Command::new(&program);
+    command
         .args(arguments)
         .stdin(Stdio::inherit())
+        .stderr(Stdio::inherit());
+    printed(command, &program, what_for)
+}
+
+/// What a program answers that is given no input and whose talk nobody hears. The same limit holds.
+///
+/// # Errors
+/// When it can't be started, fails, or prints more than 64 KiB.
+pub fn answer(program: &str, arguments: &[String]) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    printed(command, program, program)
+}
+
+fn printed(
+    mut command: Command,
+    program: &str,
+    what_for: &str,
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let mut child = command
         .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
         .env_remove("DOTAGE_IDENTITY")
         .spawn()
         .map_err(|error| match error.kind() {
@@ -47,7 +70,7 @@ pub fn output(command_line: &str, what_for: &str) -> Result<Zeroizing<Vec<u8>>, 
                 format!("{what_for} names a command that is not there"),
             )
             .help(format!("set {what_for} to a command on the PATH")),
-            _ => not_started(what_for, &program, &error),
+            _ => not_started(what_for, program, &error),
         })?;
     let mut printed = Zeroizing::new(Vec::with_capacity(OUTPUT_LIMIT + 1));
     let read = match child.stdout.take() {
@@ -58,15 +81,15 @@ pub fn output(command_line: &str, what_for: &str) -> Result<Zeroizing<Vec<u8>>, 
     if read.is_err() || printed.len() > OUTPUT_LIMIT {
         let _ = child.kill();
         let _ = child.wait();
-        return Err(failed(what_for, &program, "printed more than 64 KiB"));
+        return Err(failed(what_for, program, "printed more than 64 KiB"));
     }
     let status = child
         .wait()
-        .map_err(|error| not_started(what_for, &program, &error))?;
+        .map_err(|error| not_started(what_for, program, &error))?;
     if status.success() {
         Ok(printed)
     } else {
-        Err(failed(what_for, &program, &ending(status)))
+        Err(failed(what_for, program, &ending(status)))
     }
 }
 

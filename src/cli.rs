@@ -6,10 +6,16 @@
 //! does; talk goes to stderr. A reader that goes away (`dotage list | head -1`) is no error.
 
 mod ask;
+mod check;
 mod completions;
 mod demo;
 mod edit;
 mod explain;
+#[allow(
+    dead_code,
+    reason = "until the verbs that look for problems flatten it"
+)]
+mod form;
 mod generate;
 mod get;
 mod init;
@@ -88,6 +94,7 @@ enum Verb {
     Unset(unset::Args),
     Edit(edit::Args),
     Generate(generate::Args),
+    Check(check::Args),
     Recipients(recipients::Args),
     Render(render::Args),
     Explain(explain::Args),
@@ -190,6 +197,7 @@ pub fn main() -> ExitCode {
         Verb::Unset(args) => unset::run(&args, &shell),
         Verb::Edit(args) => edit::run(&args, &shell),
         Verb::Generate(args) => generate::run(&args, &shell),
+        Verb::Check(args) => check::run(&args, &shell),
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),

@@ -28,7 +28,9 @@ use crate::problem::{Place, Problem};
 use folder::Folder;
 use rustix::fs::{Access, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
+use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -87,6 +89,12 @@ pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Problem> {
     })?;
     let stat = retry_on_intr(|| rustix::fs::fstat(&fd)).map_err(|e| unreadable(path, e))?;
     regular(path, &stat)?;
+    read_all(&fd, path, limit)
+}
+
+/// The bytes of an open file, from where it stands.
+fn read_all(fd: &OwnedFd, path: &Path, limit: usize) -> Result<Vec<u8>, Problem> {
+    let stat = retry_on_intr(|| rustix::fs::fstat(fd)).map_err(|e| unreadable(path, e))?;
     let too_large =
         || Problem::new("too-large", format!("is larger than {limit} bytes")).at(Place::file(path));
     // One byte of room beyond the size tells the end of the file without growing the buffer, whose old copy would
@@ -104,12 +112,22 @@ pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Problem> {
             bytes.reserve(4096);
         }
         let read =
-            retry_on_intr(|| rustix::io::read(&fd, rustix::buffer::spare_capacity(&mut bytes)))
+            retry_on_intr(|| rustix::io::read(fd, rustix::buffer::spare_capacity(&mut bytes)))
                 .map_err(|e| unreadable(path, e))?;
         if read == 0 {
             return Ok(bytes);
         }
     }
+}
+
+/// The SHA-256 of a file's bytes, in hex.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 /// Makes `path` hold `bytes` with these attributes: the old file or the new one at every moment, and after a return
@@ -168,13 +186,72 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Problem> {
     }
 }
 
-/// Adds one line to a file, which is created with `mode` when missing: the whole line, synced, or nothing.
-/// A last line that lacks its line feed (torn by a full disk or a person's editor) gets it first.
+/// Adds a line to a file, which is created with `mode` when missing: the whole line, synced, or nothing. `line` sees
+/// what the file holds, nobody else's line can come between, and says how many of those bytes stay and what follows
+/// them. The end of a line that lacks its line feed gets it first.
 ///
 /// # Errors
-/// When the file is a symlink, has other hard links, is no regular file or is somebody else's; when writing fails.
-pub fn append(path: &Path, line: &[u8], mode: u32) -> Result<(), Problem> {
+/// What `line` says; when the file is longer than `limit`, is a symlink, has other hard links, is no regular file or
+/// is somebody else's; when writing fails.
+pub fn append(
+    path: &Path,
+    mode: u32,
+    limit: usize,
+    line: impl FnOnce(&[u8]) -> Result<(usize, Vec<u8>), Problem>,
+) -> Result<(), Problem> {
     let (folder, name) = Folder::of(path, &Attributes::default())?;
+    let failed = |errno| unwritable(path, errno);
+    let (fd, created) = open_to_append(path, &folder, &name, mode)?;
+    let old = read_all(&fd, path, limit)?;
+    let end = old.len();
+    let (keep, line) = line(&old)?;
+    let old = old.get(..keep).unwrap_or(&old);
+    let mut whole = Vec::with_capacity(line.len() + 2);
+    if !old.is_empty() && !old.ends_with(b"\n") {
+        whole.push(b'\n');
+    }
+    whole.extend_from_slice(&line);
+    if !whole.ends_with(b"\n") {
+        whole.push(b'\n');
+    }
+    let cut = || retry_on_intr(|| rustix::fs::ftruncate(&fd, old.len() as u64));
+    if keep < end {
+        cut().map_err(failed)?;
+    }
+    let written =
+        temp::write_all(&fd, &whole).and_then(|()| retry_on_intr(|| rustix::fs::fsync(&fd)));
+    if let Err(errno) = written {
+        let _ = cut();
+        return Err(failed(errno));
+    }
+    if created { folder.sync(path) } else { Ok(()) }
+}
+
+/// Whether [`append`] could write, as far as that can be known without writing.
+///
+/// # Errors
+/// As [`append`].
+pub fn may_append(path: &Path) -> Result<(), Problem> {
+    let (folder, name) = Folder::of(path, &Attributes::default())?;
+    let (name, access) = match folder.stat(&name) {
+        Ok(stat) => {
+            admit(path, &stat, &folder, None)?;
+            (name, Access::WRITE_OK)
+        }
+        Err(Errno::NOENT) => (".".into(), Access::WRITE_OK | Access::EXEC_OK),
+        Err(errno) => return Err(unwritable(path, errno)),
+    };
+    retry_on_intr(|| rustix::fs::accessat(&folder.fd, &name, access, AtFlags::EACCESS))
+        .map_err(|errno| unwritable(path, errno))
+}
+
+/// The file, ours alone among those that append, and whether it wasn't there.
+fn open_to_append(
+    path: &Path,
+    folder: &Folder,
+    name: &OsStr,
+    mode: u32,
+) -> Result<(OwnedFd, bool), Problem> {
     let failed = |errno| unwritable(path, errno);
     let flags = OFlags::RDWR
         | OFlags::APPEND
@@ -183,47 +260,37 @@ pub fn append(path: &Path, line: &[u8], mode: u32) -> Result<(), Problem> {
         | OFlags::NOCTTY
         | OFlags::CLOEXEC;
     let open =
-        |flags| retry_on_intr(|| rustix::fs::openat(&folder.fd, &name, flags, Mode::from(0o600)));
-    let (fd, created) = match open(flags | OFlags::CREATE | OFlags::EXCL) {
-        Ok(fd) => (fd, true),
-        Err(Errno::EXIST) => {
-            let stat = folder.stat(&name).map_err(failed)?;
-            admit(path, &stat, &folder, None)?;
-            (open(flags).map_err(failed)?, false)
+        |flags| retry_on_intr(|| rustix::fs::openat(&folder.fd, name, flags, Mode::from(0o600)));
+    loop {
+        let (fd, created) = match open(flags | OFlags::CREATE | OFlags::EXCL) {
+            Ok(fd) => (fd, true),
+            Err(Errno::EXIST) => match folder.stat(name) {
+                Ok(stat) => {
+                    admit(path, &stat, folder, None)?;
+                    match open(flags) {
+                        Err(Errno::NOENT) => continue,
+                        result => (result.map_err(failed)?, false),
+                    }
+                }
+                Err(Errno::NOENT) => continue,
+                Err(errno) => return Err(failed(errno)),
+            },
+            Err(errno) => return Err(failed(errno)),
+        };
+        let stat = retry_on_intr(|| rustix::fs::fstat(&fd)).map_err(failed)?;
+        admit(path, &stat, folder, None)?;
+        if created {
+            access::close_to_others(&fd).map_err(failed)?;
+            retry_on_intr(|| rustix::fs::fchmod(&fd, permissions(mode))).map_err(failed)?;
         }
-        Err(errno) => return Err(failed(errno)),
-    };
-    let stat = retry_on_intr(|| rustix::fs::fstat(&fd)).map_err(failed)?;
-    admit(path, &stat, &folder, None)?;
-    if created {
-        access::close_to_others(&fd).map_err(failed)?;
-        retry_on_intr(|| rustix::fs::fchmod(&fd, permissions(mode))).map_err(failed)?;
-    }
-    retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::LockExclusive))
-        .map_err(|errno| unlockable(path, errno))?;
-    let end = retry_on_intr(|| rustix::fs::fstat(&fd))
-        .map_err(failed)?
-        .st_size;
-    let end = u64::try_from(end).unwrap_or(0);
-    let mut whole = Vec::with_capacity(line.len() + 2);
-    if end > 0 {
-        let mut last = [0];
-        retry_on_intr(|| rustix::io::pread(&fd, &mut last, end - 1)).map_err(failed)?;
-        if last != *b"\n" {
-            whole.push(b'\n');
+        retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::LockExclusive))
+            .map_err(|errno| unlockable(path, errno))?;
+        // Git puts another file in its place; a line added to the old one would be lost.
+        let there = folder.stat(name);
+        if there.is_ok_and(|now| (now.st_dev, now.st_ino) == (stat.st_dev, stat.st_ino)) {
+            return Ok((fd, created));
         }
     }
-    whole.extend_from_slice(line);
-    if whole.last() != Some(&b'\n') {
-        whole.push(b'\n');
-    }
-    let written =
-        temp::write_all(&fd, &whole).and_then(|()| retry_on_intr(|| rustix::fs::fsync(&fd)));
-    if let Err(errno) = written {
-        let _ = retry_on_intr(|| rustix::fs::ftruncate(&fd, end));
-        return Err(failed(errno));
-    }
-    if created { folder.sync(path) } else { Ok(()) }
 }
 
 /// Removes a file, or a symlink itself, for good; tells whether there was one.

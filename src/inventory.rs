@@ -18,6 +18,7 @@ mod reader;
 use crate::generate::{Encoding, Policy};
 use crate::problem::{Place, Problem};
 use crate::secret::Name;
+use crate::time::Date;
 use crate::yaml::{self, At};
 use regex_lite::Regex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,17 +93,6 @@ pub struct Exception {
     pub reason: String,
     /// The last day that it holds.
     pub until: Date,
-}
-
-/// A day. Days compare as the calendar does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Date {
-    /// The year.
-    pub year: u16,
-    /// The month, from 1.
-    pub month: u8,
-    /// The day of the month, from 1.
-    pub day: u8,
 }
 
 /// What consumes variables: a process, a container.

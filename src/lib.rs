@@ -4,15 +4,19 @@
 
 pub mod child;
 pub mod cli;
+pub mod contract;
 pub mod dialect;
 pub mod environment;
 pub mod file;
 pub mod generate;
 pub mod inventory;
+pub mod journal;
 pub mod preset;
 pub mod problem;
 pub mod project;
+pub mod report;
 pub mod secret;
 pub mod template;
+pub mod time;
 pub mod vault;
 pub mod yaml;

@@ -9,12 +9,15 @@
 //! without one, each of the usual files that exists may open the vault.
 
 mod identity;
+mod record;
 mod render;
 mod sources;
+mod survey;
 
 pub use identity::{default_file, identities, is_material};
 pub use render::{Made, Recipe};
 pub use sources::Sources;
+pub(crate) use survey::ruled;
 
 use crate::file;
 use crate::inventory::{Inventory, Profile, Target, Variable};
@@ -297,38 +300,6 @@ impl Project {
             secrets.insert(name.clone(), value);
         }
         Ok(())
-    }
-
-    /// Why a name that has no value needs one, and how to give it one.
-    #[must_use]
-    pub fn missing(&self, name: &Name, profile: &str) -> Problem {
-        let Some(variable) = self.inventory.variables.get(name) else {
-            return Problem::new("undeclared", format!("{name} is not declared"));
-        };
-        let lacking: Vec<&Name> = variable
-            .derive
-            .iter()
-            .flat_map(|derive| &derive.names)
-            .collect();
-        let problem = self.inventory.problem(
-            "missing",
-            variable.at,
-            format!("{name} has no value in profile {profile}"),
-        );
-        match lacking.first() {
-            Some(first) => problem.help(format!(
-                "it is made of {}: dotage set {first} --profile {profile}",
-                lacking
-                    .iter()
-                    .map(|name| name.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )),
-            None if variable.is_generated() => {
-                problem.help(format!("dotage generate {name} --profile {profile}"))
-            }
-            None => problem.help(format!("dotage set {name} --profile {profile}")),
-        }
     }
 
     /// The target of a name.

@@ -54,14 +54,30 @@ pub struct Opened {
     pub opened_by: BTreeMap<String, String>,
 }
 
-/// What [`Vault::change`] did.
+/// Bundles that were written, by name, each with the SHA-256 of its ciphertext in hex.
+pub type Written = BTreeMap<String, String>;
+
+/// What [`Vault::reencrypt`] did.
+pub struct Reencrypted {
+    /// The bundles that were written.
+    pub written: Written,
+    /// The names of the values in them.
+    pub names: BTreeSet<Name>,
+    /// The recipients file as it was.
+    pub before: Recipients,
+    /// The recipients file as it is to be.
+    pub after: Recipients,
+}
+
+/// What [`Vault::change`] did. Nobody else changes the vault until it is dropped.
 pub struct Changed<T> {
     /// What the edit gave.
     pub value: T,
-    /// The bundles that were written, by name.
-    pub written: Vec<String>,
+    /// The bundles that were written.
+    pub written: Written,
     /// The identity that opened each bundle that was read.
     pub opened_by: BTreeMap<String, String>,
+    _lock: file::Lock,
 }
 
 impl Vault {
@@ -132,6 +148,12 @@ impl Vault {
         recipients_file(&self.file(bundle))
     }
 
+    /// Where a rotation that is half done keeps its values: an age file beside the vault.
+    #[must_use]
+    pub fn rotation_file(&self) -> PathBuf {
+        self.path.with_extension("rotation.age")
+    }
+
     /// Who may read a bundle, by its recipients file.
     ///
     /// # Errors
@@ -147,6 +169,14 @@ impl Vault {
     pub fn header(&self, bundle: &str) -> Result<Header, Problem> {
         let (path, file) = self.read(bundle)?;
         Ok(bundle::header(&path, &file)?.0)
+    }
+
+    /// The SHA-256 of a bundle's ciphertext, in hex. No key is needed.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn sha256(&self, bundle: &str) -> Result<String, Problem> {
+        self.read(bundle).map(|(_, file)| file::sha256(&file))
     }
 
     /// Opens the wanted bundles, or all: no other file is read.
@@ -202,7 +232,7 @@ impl Vault {
         identities: &Identities,
         edit: impl FnOnce(&mut Contents<'_>) -> Result<T, Problem>,
     ) -> Result<Changed<T>, Problem> {
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let mut contents = Contents {
             vault: self,
             identities,
@@ -214,22 +244,24 @@ impl Vault {
             value,
             written: contents.write()?,
             opened_by: contents.opened_by,
+            _lock: lock,
         })
     }
 
     /// Gives a recipients file other readers, and re-encrypts to them every bundle it governs whose readers changed.
     /// The bundles come first: killed half-way, the same call again does the rest. With a bundle's name its own
     /// recipients file is meant, which begins as a copy of the folder's; without, the folder's.
-    /// Gives the names of the bundles that were re-encrypted.
+    /// `record` is told which were re-encrypted between the two: killed after it, the same call does it all again.
     ///
     /// # Errors
-    /// What the edit says; when a bundle can't be opened or written.
+    /// What the edit or the record says; when a bundle can't be opened or written.
     pub fn reencrypt(
         &self,
         bundle: Option<&str>,
         identities: &Identities,
         edit: impl FnOnce(&Recipients) -> Result<Recipients, Problem>,
-    ) -> Result<Vec<String>, Problem> {
+        record: impl FnOnce(&Reencrypted) -> Result<(), Problem>,
+    ) -> Result<Reencrypted, Problem> {
         let _lock = self.lock()?;
         let target = match bundle {
             Some(bundle) => self.known(bundle)?.with_extension("age-recipients"),
@@ -240,37 +272,78 @@ impl Vault {
             None => read_recipients(&target)?,
         };
         let new = edit(&old)?;
-        let governed: Vec<String> = match bundle {
-            Some(bundle) => vec![bundle.to_owned()],
-            None => {
-                let mut all = self.bundles()?;
-                all.retain(|bundle| self.recipients_file(bundle).file_name() == target.file_name());
-                all
-            }
+        let mut done = Reencrypted {
+            written: Written::new(),
+            names: BTreeSet::new(),
+            before: old,
+            after: new,
         };
-        let mut done = Vec::new();
+        let (old, new) = (&done.before, &done.after);
         let mut writes = Vec::new();
-        for bundle in governed {
+        for bundle in self.governed(bundle)? {
             let (path, before) = self.read(&bundle)?;
-            if old.same_readers(&new) && bundle::header(&path, &before)?.0.fits(&new) {
+            if old.same_readers(new) && bundle::header(&path, &before)?.0.fits(new) {
                 continue;
             }
             let (plaintext, _) = bundle::open(&path, &before, identities)?;
-            let after = bundle::seal(&plaintext, &new, identities.person())?;
+            let after = bundle::seal(&plaintext, new, identities.person())?;
+            let entries = parsed(&path, &plaintext)?.into_iter();
+            done.names.extend(entries.map(|(name, _, _)| name));
+            done.written.insert(bundle, file::sha256(&after));
             writes.push((path, Some(before), after));
-            done.push(bundle);
         }
         replace_all(&writes)?;
+        record(&done)?;
         let attributes = Attributes {
             mode: mode(&target),
             ..Attributes::default()
         };
-        file::replace(&target, new.text().as_bytes(), &attributes)?;
+        file::replace(&target, done.after.text().as_bytes(), &attributes)?;
         Ok(done)
     }
 
+    /// Re-encrypts bundles to their recipients files as they are, and tells `record` which before anybody else can
+    /// change the vault.
+    ///
+    /// # Errors
+    /// When one can't be opened or written: then none was. What the record says.
+    pub fn reencrypt_to_recipients(
+        &self,
+        bundles: &[String],
+        identities: &Identities,
+        record: impl FnOnce(&Written) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let _lock = self.lock()?;
+        let (mut writes, mut written) = (Vec::new(), Written::new());
+        for bundle in bundles {
+            let (path, before) = self.read(bundle)?;
+            let (plaintext, _) = bundle::open(&path, &before, identities)?;
+            let after = bundle::seal(&plaintext, &self.recipients(bundle)?, identities.person())?;
+            written.insert(bundle.clone(), file::sha256(&after));
+            writes.push((path, Some(before), after));
+        }
+        replace_all(&writes)?;
+        record(&written)
+    }
+
+    /// The bundles that a recipients file governs: a bundle's own, or without a name the folder's.
+    ///
+    /// # Errors
+    /// When the vault can't be read.
+    pub fn governed(&self, bundle: Option<&str>) -> Result<Vec<String>, Problem> {
+        if let Some(bundle) = bundle {
+            return Ok(vec![bundle.to_owned()]);
+        }
+        let mut all = self.bundles()?;
+        all.retain(|bundle| self.recipients_file(bundle).file_name() == Some(SHARED.as_ref()));
+        Ok(all)
+    }
+
     /// Waits until nobody else changes the vault.
-    fn lock(&self) -> Result<file::Lock, Problem> {
+    ///
+    /// # Errors
+    /// When its folder is missing or can't be locked.
+    pub fn lock(&self) -> Result<file::Lock, Problem> {
         file::lock(&self.home()).map_err(|problem| match problem.rule {
             "missing" => missing(&self.path),
             _ => problem,
@@ -426,8 +499,8 @@ impl Contents<'_> {
         })
     }
 
-    /// Writes what became different; the names of those bundles.
-    fn write(&self) -> Result<Vec<String>, Problem> {
+    /// Writes what became different.
+    fn write(&self) -> Result<Written, Problem> {
         let mut holders: BTreeMap<&Name, &Path> = BTreeMap::new();
         for open in self.bundles.values() {
             for name in open.secrets.keys() {
@@ -436,7 +509,7 @@ impl Contents<'_> {
                 }
             }
         }
-        let mut written = Vec::new();
+        let mut written = Written::new();
         let mut writes = Vec::new();
         for (name, open) in &self.bundles {
             let after = text(&open.path, &open.secrets)?;
@@ -445,8 +518,8 @@ impl Contents<'_> {
             }
             let recipients = self.vault.recipients(name)?;
             let sealed = bundle::seal(after.as_bytes(), &recipients, self.identities.person())?;
+            written.insert(name.clone(), file::sha256(&sealed));
             writes.push((open.path.clone(), open.file.clone(), sealed));
-            written.push(name.clone());
         }
         replace_all(&writes)?;
         Ok(written)
@@ -492,7 +565,12 @@ fn entries(
     identities: &Identities,
 ) -> Result<(Vec<(Name, Secret, usize)>, String), Problem> {
     let (plaintext, by) = bundle::open(path, file, identities)?;
-    let text = std::str::from_utf8(&plaintext).map_err(|error| {
+    Ok((parsed(path, &plaintext)?, by))
+}
+
+/// The entries in a bundle's plaintext.
+fn parsed(path: &Path, plaintext: &[u8]) -> Result<Vec<(Name, Secret, usize)>, Problem> {
+    let text = std::str::from_utf8(plaintext).map_err(|error| {
         let before = plaintext.get(..error.valid_up_to()).unwrap_or_default();
         let line = before.split(|byte| *byte == b'\n').count();
         Problem::new("vault-not-utf8", "the plaintext is not UTF-8 text")
@@ -501,7 +579,7 @@ fn entries(
     })?;
     let entries = yaml::flat(text).map_err(|fault| fault.problem(path));
     secret::wipe_stack();
-    Ok((entries?, by))
+    entries
 }
 
 /// A bundle's plaintext.

@@ -16,6 +16,7 @@
 
 mod document;
 mod flat;
+mod plain;
 mod tree;
 
 pub use document::{Content, Meaning, Value, documents, meaning};

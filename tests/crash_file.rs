@@ -90,7 +90,12 @@ const STORIES: [Story; 6] = [
     },
     Story {
         name: "a line is appended to a torn one",
-        write: |folder| file::append(&folder.join("operations.jsonl"), b"new", 0o600),
+        write: |folder| {
+            let path = folder.join("operations.jsonl");
+            file::append(&path, 0o600, 1 << 20, |old| {
+                Ok((old.len(), b"new".to_vec()))
+            })
+        },
         files: &[("operations.jsonl", Some(Bytes::OldLine), Bytes::BothLines)],
         widest: 0o600,
     },

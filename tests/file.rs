@@ -32,7 +32,7 @@ fn a_writer_process_writes_what_it_is_told_to() {
         };
         let (path, bytes) = (Path::new(&path), vec![b'n'; size]);
         let change = match variable("WRITER_APPEND") {
-            Some(_) => file::append(path, &bytes, 0o600).map(|()| Change::Content),
+            Some(_) => append(path, &bytes, 0o600).map(|()| Change::Content),
             None => file::replace(path, &bytes, &attributes),
         };
         match change {
@@ -353,10 +353,7 @@ fn a_pipe_a_folder_and_a_device_are_refused_without_waiting() {
     tool(&["mkfifo", text(&path)]);
     assert_eq!(replace(&path, "new"), Err("not-a-file".into()));
     assert_eq!(file::read(&path, 10).unwrap_err().rule, "not-a-file");
-    assert_eq!(
-        file::append(&path, b"new", 0o600).unwrap_err().rule,
-        "not-a-file"
-    );
+    assert_eq!(append(&path, b"new", 0o600).unwrap_err().rule, "not-a-file");
     assert!(path.symlink_metadata().unwrap().file_type().is_fifo());
     let inner = folder.path().join("folder");
     fs::create_dir(&inner).unwrap();
@@ -597,13 +594,18 @@ fn create_never_overwrites() {
     assert_eq!(names(folder.path()), ["identity.txt", "link"]);
 }
 
+/// Adds a line to whatever a file holds.
+fn append(path: &Path, line: &[u8], mode: u32) -> Result<(), dotage::problem::Problem> {
+    file::append(path, mode, 1 << 20, |old| Ok((old.len(), line.to_vec())))
+}
+
 #[test]
-fn append_adds_whole_lines_and_mends_a_torn_one() {
+fn append_adds_whole_lines_and_ends_one_that_has_no_end() {
     let folder = folder();
     let path = folder.path().join("operations.jsonl");
-    file::append(&path, b"{\"a\":1}", 0o644).unwrap();
+    append(&path, b"{\"a\":1}", 0o644).unwrap();
     assert_eq!(mode(&path), 0o644);
-    file::append(&path, b"{\"a\":2}\n", 0o600).unwrap();
+    append(&path, b"{\"a\":2}\n", 0o600).unwrap();
     assert_eq!(
         mode(&path),
         0o644,
@@ -612,14 +614,19 @@ fn append_adds_whole_lines_and_mends_a_torn_one() {
     assert_eq!(fs::read(&path).unwrap(), b"{\"a\":1}\n{\"a\":2}\n");
     let torn = folder.path().join("torn");
     put(&torn, "{\"a\":", 0o600);
-    file::append(&torn, b"{}", 0o600).unwrap();
+    append(&torn, b"{}", 0o600).unwrap();
     assert_eq!(fs::read(&torn).unwrap(), b"{\"a\":\n{}\n");
+    let cut = |old: &[u8]| Ok((old.len() - 3, b"[]".to_vec()));
+    file::append(&torn, 0o600, 1 << 20, cut).unwrap();
+    assert_eq!(fs::read(&torn).unwrap(), b"{\"a\":\n[]\n");
+    let problem = file::append(&torn, 0o600, 8, cut).unwrap_err();
+    assert_eq!(problem.rule, "too-large");
     std::thread::scope(|scope| {
         for thread in 0..8 {
             let torn = &torn;
             scope.spawn(move || {
                 for _ in 0..25 {
-                    file::append(torn, format!("{thread}").repeat(99).as_bytes(), 0o600).unwrap();
+                    append(torn, format!("{thread}").repeat(99).as_bytes(), 0o600).unwrap();
                 }
             });
         }

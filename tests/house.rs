@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 /// The rooms by floor, lowest first. A room imports only from floors below its own.
 const FLOORS: &[&[&str]] = &[
-    &["secret", "problem", "dialect", "preset"],
-    &["file", "yaml", "generate", "template"],
-    &["vault", "inventory", "child"],
-    &["environment"],
+    &["secret", "problem", "dialect", "preset", "time"],
+    &["file", "yaml", "generate", "template", "report"],
+    &["vault", "inventory", "child", "journal"],
+    &["contract", "environment"],
     &["project"],
     &["cli"],
 ];
@@ -22,12 +22,14 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rand", &["generate"]),
     (
         "base64",
-        &["generate", "dialect", "template", "vault", "project"],
+        &[
+            "generate", "dialect", "template", "vault", "contract", "project",
+        ],
     ),
     (
         "zeroize",
         &[
-            "secret", "generate", "yaml", "vault", "child", "project", "cli",
+            "secret", "generate", "yaml", "vault", "child", "contract", "project", "cli",
         ],
     ),
     ("zeroizing_alloc", &["main"]),

@@ -2,10 +2,12 @@
 
 use super::{Done, Failure, Shell, say};
 use crate::child;
+use crate::journal::Entry;
 use crate::problem::{Place, Problem};
 use crate::project::Project;
-use crate::secret::Secrets;
+use crate::secret::{Name, Secrets};
 use crate::yaml;
+use std::collections::BTreeSet;
 
 /// Open a bundle in an editor; its plaintext never touches a disk
 ///
@@ -21,7 +23,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let project = Project::find()?;
-    let (_, said) = project.profile(args.profile.as_deref())?;
+    let (profile, said) = project.profile(args.profile.as_deref())?;
     let vault = project.vault(said);
     let bundle = match &args.bundle {
         Some(bundle) => vault.bundle_for(bundle)?,
@@ -47,8 +49,9 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         },
     };
     let path = vault.file(&bundle);
+    project.journal().ready()?;
     let identities = shell.identities()?;
-    let mut before = vault
+    let before = vault
         .open(Some(&[bundle.clone()].into()), &identities)?
         .secrets;
     let text = yaml::flat_text(before.iter()).map_err(|name| {
@@ -57,20 +60,23 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let edited = child::edit(text.as_bytes(), &format!("{bundle}.yaml"), &mut |bytes| {
         parse(bytes).map(drop)
     })?;
+    let unchanged = || {
+        // What a run changed that was killed before it told of it is not known any more.
+        project.record_untold(
+            said,
+            std::slice::from_ref(&bundle),
+            Entry::new("edit", profile),
+        )?;
+        say(format!("{} is unchanged", path.display()));
+        Ok(Done::Well)
+    };
     let after = match edited {
         Some(bytes) => parse(&bytes)?,
-        None => {
-            say(format!("{} is unchanged", path.display()));
-            return Ok(Done::Well);
-        }
+        None => return unchanged(),
     };
     let changed = vault.change(&identities, |contents| {
         let held = contents.bundle(&bundle)?;
-        let same = held.len() == before.len()
-            && held
-                .iter()
-                .all(|(name, value)| before.remove(name).is_some_and(|old| old.same(value)));
-        if !same {
+        if !different(&before, held).is_empty() {
             return Err(Problem::new(
                 "changed-meanwhile",
                 "was changed by somebody else while the editor was open; nothing was written",
@@ -78,19 +84,35 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             .at(Place::file(&path))
             .help("dotage edit again"));
         }
+        let names = different(held, &after);
         *held = after;
-        Ok(())
+        Ok(names)
     })?;
-    say(format!(
-        "{} {}",
-        path.display(),
-        if changed.written.is_empty() {
-            "is unchanged"
-        } else {
-            "written"
-        }
-    ));
+    if changed.written.is_empty() {
+        drop(changed);
+        return unchanged();
+    }
+    let entry = Entry {
+        names: changed.value,
+        ..Entry::new("edit", profile)
+    };
+    project.record(said, &changed.written, entry)?;
+    say(format!("{} written", path.display()));
     Ok(Done::Well)
+}
+
+/// The names whose value is there on one side alone, or another on each.
+fn different(before: &Secrets, after: &Secrets) -> Vec<Name> {
+    let names: BTreeSet<&Name> = before.keys().chain(after.keys()).collect();
+    let same = |name: &Name| match (before.get(name), after.get(name)) {
+        (Some(before), Some(after)) => before.same(after),
+        _ => false,
+    };
+    names
+        .into_iter()
+        .filter(|name| !same(name))
+        .cloned()
+        .collect()
 }
 
 /// The values in the edited text. A comment would not be kept, so it is refused rather than lost.

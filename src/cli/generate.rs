@@ -3,6 +3,7 @@
 use super::{Done, Failure, Shell, print, say};
 use crate::generate;
 use crate::inventory::{Format, Profile, Variable};
+use crate::journal::Entry;
 use crate::problem::Problem;
 use crate::project::{self, Project};
 use crate::secret::{Name, Secret};
@@ -121,6 +122,9 @@ fn put(
             .or_default()
             .push((name, variable));
     }
+    if !args.dry_run {
+        project.journal().ready()?;
+    }
     let identities =
         shell.identities_to_write(&vault, by_bundle.keys().next().map_or("", String::as_str))?;
     let mut made = Vec::new();
@@ -158,6 +162,26 @@ fn put(
         }
         Ok(())
     })?;
+    let written = changed
+        .written
+        .keys()
+        .map(|bundle| vault.file(bundle).display().to_string());
+    let written = written.collect::<Vec<_>>().join(", ");
+    if !changed.written.is_empty() {
+        let names = made.clone();
+        project.record(
+            said,
+            &changed.written,
+            Entry {
+                names,
+                ..Entry::new("generate", profile)
+            },
+        )?;
+    } else if !args.dry_run {
+        drop(changed);
+        let bundles: Vec<String> = by_bundle.into_keys().collect();
+        project.record_untold(said, &bundles, Entry::new("generate", profile))?;
+    }
     let made: Vec<&str> = made.iter().map(Name::as_str).collect();
     match (made.is_empty(), args.dry_run) {
         (true, _) => say(format!("nothing to generate in profile {profile}")),
@@ -168,12 +192,7 @@ fn put(
         (false, false) => say(format!(
             "generated {} in profile {profile} ({})",
             made.join(", "),
-            changed
-                .written
-                .iter()
-                .map(|bundle| vault.file(bundle).display().to_string())
-                .collect::<Vec<_>>()
-                .join(", ")
+            written
         )),
     }
     for name in left {

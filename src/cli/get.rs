@@ -1,6 +1,7 @@
 //! `dotage get`: one value, to a pipe.
 
 use super::{Done, Failure, Shell, print};
+use crate::contract;
 use crate::problem::{Printable, Problem};
 use crate::project::{Project, Wanted};
 use std::io::{self, IsTerminal};
@@ -39,7 +40,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let values = project.values(profile, &wanted, &|| shell.identities())?;
     shell.tell_openers(&values.opened_by);
     let Some(value) = values.secrets.get(name) else {
-        return Err(project.missing(name, profile).into());
+        return Err(contract::missing(&project.inventory, name, profile).into());
     };
     if terminal {
         print(format!(

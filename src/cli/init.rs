@@ -161,6 +161,7 @@ pub(super) fn begin(
         &dir.join(".gitattributes"),
         &["*.age -text merge=binary", "operations.jsonl merge=union"].map(str::to_owned),
     )?;
+    project.record_beginnings()?;
     Ok(())
 }
 

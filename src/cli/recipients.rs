@@ -1,9 +1,11 @@
 //! `dotage recipients`: who can read which bundle, and the re-encryption that changes it.
 
 use super::{Done, Failure, Shell, print, say};
+use crate::journal::{self, Entry};
 use crate::problem::{Place, Problem};
 use crate::project::Project;
-use crate::vault::{Recipients, Vault};
+use crate::secret::Name;
+use crate::vault::{Reader, Recipients, Reencrypted, Vault, Written};
 use clap::Subcommand;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -46,6 +48,13 @@ enum Verb {
         #[command(flatten)]
         how: How,
     },
+    /// Re-encrypt the bundles whose readers are not those of their recipients file, which was changed by hand
+    Apply {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        how: How,
+    },
 }
 
 #[derive(clap::Args)]
@@ -68,16 +77,17 @@ struct How {
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let project = Project::find()?;
     match &args.verb {
-        Verb::List { which, json } => list(&vault(&project, which)?, which, *json),
+        Verb::List { which, json } => {
+            let (_, said) = project.profile(which.profile.as_deref())?;
+            list(&project.vault(said), which, *json)
+        }
         Verb::Add {
             key,
             comment,
             which,
             how,
         } => {
-            let vault = vault(&project, which)?;
-            let done = change(&vault, which, how, shell, key, comment.as_deref(), true)?;
-            let files = files(&vault, &done);
+            let (files, _) = change(&project, which, how, shell, key, comment.as_deref(), true)?;
             say(if how.dry_run {
                 format!("{key} would be able to read {files}; nothing was changed")
             } else {
@@ -85,23 +95,26 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             });
             Ok(Done::Well)
         }
+        Verb::Apply { which, how } => {
+            let done = apply(&project, which, how, shell)?;
+            let (_, said) = project.profile(which.profile.as_deref())?;
+            let files = files(&project.vault(said), &done);
+            say(match (done.is_empty(), how.dry_run) {
+                (true, _) => format!("{files}: every bundle is encrypted to its recipients"),
+                (false, true) => format!("would re-encrypt {files}; nothing was changed"),
+                (false, false) => format!("re-encrypted {files}"),
+            });
+            Ok(Done::Well)
+        }
         Verb::Remove { key, which, how } => {
-            let vault = vault(&project, which)?;
-            let could_read = vault.open(None, &shell.identities()?)?;
-            let done = change(&vault, which, how, shell, key, None, false)?;
-            let names: Vec<&str> = could_read
-                .bundle_of
-                .iter()
-                .filter(|(_, bundle)| done.contains(bundle))
-                .map(|(name, _)| name.as_str())
-                .collect();
-            let files = files(&vault, &done);
+            let (files, names) = change(&project, which, how, shell, key, None, false)?;
             say(if how.dry_run {
                 format!("{key} would not be able to read {files} any more; nothing was changed")
             } else {
                 format!("{key} cannot read {files} from now on")
             });
             if !names.is_empty() {
+                let names: Vec<&str> = names.iter().map(Name::as_str).collect();
                 say(format!(
                     "what it could read, it has read: rotate {}",
                     names.join(", ")
@@ -122,11 +135,6 @@ fn files(vault: &Vault, bundles: &[String]) -> String {
         .map(|bundle| vault.file(bundle).display().to_string())
         .collect();
     files.join(", ")
-}
-
-fn vault(project: &Project, which: &Which) -> Result<Vault, Problem> {
-    let (_, said) = project.profile(which.profile.as_deref())?;
-    Ok(project.vault(said))
 }
 
 fn list(vault: &Vault, which: &Which, as_json: bool) -> Result<Done, Failure> {
@@ -181,16 +189,46 @@ fn list(vault: &Vault, which: &Which, as_json: bool) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
-/// Adds or removes a reader; the bundles that were re-encrypted, or would be.
+/// Re-encrypts each bundle whose header doesn't fit its recipients file, whichever file that is; the files that were
+/// re-encrypted, or would be.
+fn apply(
+    project: &Project,
+    which: &Which,
+    how: &How,
+    shell: &Shell,
+) -> Result<Vec<String>, Problem> {
+    let (profile, said) = project.profile(which.profile.as_deref())?;
+    let vault = project.vault(said);
+    let mut apart = Vec::new();
+    for bundle in vault.bundles()? {
+        if which.bundle.as_ref().is_none_or(|asked| *asked == bundle)
+            && !vault.header(&bundle)?.fits(&vault.recipients(&bundle)?)
+        {
+            apart.push(bundle);
+        }
+    }
+    if !how.dry_run && !apart.is_empty() {
+        project.journal().ready()?;
+        let record = |written: &Written| {
+            project.record(said, written, Entry::new("recipients apply", profile))
+        };
+        vault.reencrypt_to_recipients(&apart, &shell.identities()?, record)?;
+    }
+    Ok(apart)
+}
+
+/// Adds or removes a reader; the files that it can read from now on or could, and the names in them.
 fn change(
-    vault: &Vault,
+    project: &Project,
     which: &Which,
     how: &How,
     shell: &Shell,
     key: &str,
     comment: Option<&str>,
     add: bool,
-) -> Result<Vec<String>, Problem> {
+) -> Result<(String, Vec<Name>), Problem> {
+    let (profile, said) = project.profile(which.profile.as_deref())?;
+    let vault = project.vault(said);
     let bundle = which
         .bundle
         .as_deref()
@@ -198,17 +236,51 @@ fn change(
         .transpose()?;
     let identities = shell.identities()?;
     if how.dry_run {
-        let mut would = Vec::new();
-        for name in bundle.map_or_else(|| vault.bundles(), |bundle| Ok(vec![bundle]))? {
-            let recipients = vault.recipients(&name)?;
-            changed(&recipients, key, comment, add)?;
-            would.push(name);
+        let would = vault.governed(bundle.as_deref())?;
+        for name in &would {
+            changed(&vault.recipients(name)?, key, comment, add)?;
         }
-        return Ok(would);
+        let opened = vault.open(Some(&would.iter().cloned().collect()), &identities)?;
+        return Ok((files(&vault, &would), opened.secrets.into_keys().collect()));
     }
-    vault.reencrypt(bundle.as_deref(), &identities, |recipients| {
-        changed(recipients, key, comment, add)
-    })
+    project.journal().ready()?;
+    let verb = if add {
+        "recipients add"
+    } else {
+        "recipients remove"
+    };
+    let record = |done: &Reencrypted| {
+        let entry = Entry {
+            names: done.names.iter().cloned().collect(),
+            added: only_in(&done.after, &done.before),
+            removed: only_in(&done.before, &done.after),
+            ..Entry::new(verb, profile)
+        };
+        project.record(said, &done.written, entry)
+    };
+    let edit = |recipients: &Recipients| changed(recipients, key, comment, add);
+    let done = vault.reencrypt(bundle.as_deref(), &identities, edit, record)?;
+    let bundles: Vec<String> = done.written.into_keys().collect();
+    Ok((files(&vault, &bundles), done.names.into_iter().collect()))
+}
+
+/// The readers whom only the first of the two names, as the journal tells of them.
+fn only_in(one: &Recipients, other: &Recipients) -> Vec<journal::Reader> {
+    let there = |reader: &&Reader| {
+        other
+            .readers()
+            .iter()
+            .any(|there| there.key() == reader.key())
+    };
+    let told = |reader: &Reader| journal::Reader {
+        key: reader.key().to_owned(),
+        comment: reader.comment().map(str::to_owned),
+    };
+    one.readers()
+        .iter()
+        .filter(|reader| !there(reader))
+        .map(told)
+        .collect()
 }
 
 /// The recipients with the key or without it. What is wrong with the key is said of the key, not of a file's line.

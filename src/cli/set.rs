@@ -1,6 +1,7 @@
 //! `dotage set`: puts a value into a vault.
 
 use super::{Done, Failure, Shell, ask, say};
+use crate::journal::Entry;
 use crate::problem::{Place, Problem};
 use crate::project::{self, Project};
 use crate::secret::{Name, Secret};
@@ -55,14 +56,22 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         say(format!("would set {name} in {}", path.display()));
         return Ok(Done::Well);
     }
+    project.journal().ready()?;
     let identities = shell.identities_to_write(&vault, &bundle)?;
     let changed = vault.change(&identities, |contents| {
         contents.bundle(&bundle)?.insert(name.clone(), value);
         Ok(())
     })?;
+    let entry = Entry {
+        names: vec![name.clone()],
+        ..Entry::new("set", profile)
+    };
     let what = if changed.written.is_empty() {
+        drop(changed);
+        project.record_untold(said, &[bundle], entry)?;
         "has this value already"
     } else {
+        project.record(said, &changed.written, entry)?;
         "set"
     };
     say(format!(

@@ -1,6 +1,7 @@
 //! `dotage unset`: takes a value out of a vault.
 
 use super::{Done, Failure, Shell, say};
+use crate::journal::Entry;
 use crate::problem::Problem;
 use crate::project::Project;
 use crate::secret::Name;
@@ -47,14 +48,33 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         ));
         return Ok(Done::Well);
     }
+    project.journal().ready()?;
     let changed = vault.change(&identities, |contents| {
-        let bundle = contents.holder(name.as_str())?.ok_or_else(absent)?;
-        contents.bundle(&bundle)?.remove(&name);
+        let bundle = contents.holder(name.as_str())?;
+        if let Some(bundle) = &bundle {
+            contents.bundle(bundle)?.remove(&name);
+        }
         Ok(bundle)
     })?;
+    let entry = Entry {
+        names: vec![name.clone()],
+        ..Entry::new("unset", profile)
+    };
+    let Some(bundle) = &changed.value else {
+        drop(changed);
+        // A run that was killed took it out, and did not come to tell of it.
+        if let Ok((_, variable)) = project.variable(name.as_str())
+            && project.record_untold(said, &[vault.bundle_for(&variable.bundle)?], entry)?
+        {
+            say(format!("{name} was taken out before; now it is recorded"));
+            return Ok(Done::Well);
+        }
+        return Err(absent().into());
+    };
+    project.record(said, &changed.written, entry)?;
     say(format!(
         "took {name} out of {}",
-        vault.file(&changed.value).display()
+        vault.file(bundle).display()
     ));
     Ok(Done::Well)
 }

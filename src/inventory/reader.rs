@@ -1,8 +1,9 @@
 //! The pieces of an inventory's tree as texts, numbers, days and modes, with a problem for whatever is none.
 
-use super::{Date, Spot};
+use super::Spot;
 use crate::problem::Problem;
 use crate::secret::Name;
+use crate::time::Date;
 use crate::yaml::{self, At, Key, Kind, Node};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;

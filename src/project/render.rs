@@ -1,6 +1,7 @@
 //! What a target is made of: its template and values, rendered and proven, ready to be written.
 
 use super::{Project, Wanted};
+use crate::contract;
 use crate::dialect::Dialect;
 use crate::file::{self, Attributes, Change};
 use crate::inventory::{Origin, Target, Variable};
@@ -40,6 +41,15 @@ pub struct Made {
     pub names: Vec<String>,
     /// Which identity opened which bundle.
     pub opened_by: BTreeMap<String, String>,
+}
+
+/// A template and what it asks for.
+pub(super) struct Asked<'a> {
+    pub(super) template: Template,
+    /// The variables, all that the recipe may show if it lists them.
+    pub(super) wanted: Wanted<'a>,
+    /// Whether it goes through `variables`.
+    pub(super) lists: bool,
 }
 
 impl Project {
@@ -95,35 +105,36 @@ impl Project {
         recipe: &Recipe,
         identities: &dyn Fn() -> Result<Identities, Problem>,
     ) -> Result<Made, Vec<Problem>> {
-        let mut visible = self.names(recipe.service.as_deref())?;
-        if !recipe.names.is_empty() {
-            visible.retain(|name, _| recipe.names.contains(name));
-        }
+        let visible = self.visible(recipe)?;
         match &recipe.template {
             Some(template) => self.make_file(recipe, template, &visible, identities),
             None => self.make_folder(recipe, &visible, identities),
         }
     }
 
-    /// A recipe's template: a path relative to the project, or the name of a built-in one.
-    pub(super) fn template(&self, recipe: &Recipe, template: &Path) -> Result<Template, Problem> {
+    /// The variables that a recipe may show.
+    pub(super) fn visible(&self, recipe: &Recipe) -> Result<Wanted<'_>, Problem> {
+        let mut visible = self.names(recipe.service.as_deref())?;
+        if !recipe.names.is_empty() {
+            visible.retain(|name, _| recipe.names.contains(name));
+        }
+        Ok(visible)
+    }
+
+    /// A recipe's template, and the variables that it asks for: each is one that the recipe may show.
+    pub(super) fn ask<'a>(
+        &'a self,
+        recipe: &Recipe,
+        template: &Path,
+        visible: &Wanted<'a>,
+    ) -> Result<Asked<'a>, Vec<Problem>> {
         let beside = self.root.join(template);
         let path = if self.root.as_os_str().is_empty() || !beside.exists() {
             template
         } else {
             &beside
         };
-        Template::load(path, recipe.dialect, preset::TEMPLATES)
-    }
-
-    fn make_file(
-        &self,
-        recipe: &Recipe,
-        template: &Path,
-        visible: &Wanted<'_>,
-        identities: &dyn Fn() -> Result<Identities, Problem>,
-    ) -> Result<Made, Vec<Problem>> {
-        let template = self.template(recipe, template)?;
+        let template = Template::load(path, recipe.dialect, preset::TEMPLATES)?;
         let mut wanted = Vec::new();
         let mut problems = Vec::new();
         let mut lists = false;
@@ -137,14 +148,32 @@ impl Project {
                 },
             }
         }
-        let wanted = if lists {
-            visible.clone()
-        } else {
-            wanted.into_iter().collect()
-        };
         if !problems.is_empty() {
             return Err(problems);
         }
+        Ok(Asked {
+            wanted: if lists {
+                visible.clone()
+            } else {
+                wanted.into_iter().collect()
+            },
+            template,
+            lists,
+        })
+    }
+
+    fn make_file(
+        &self,
+        recipe: &Recipe,
+        template: &Path,
+        visible: &Wanted<'_>,
+        identities: &dyn Fn() -> Result<Identities, Problem>,
+    ) -> Result<Made, Vec<Problem>> {
+        let Asked {
+            template,
+            wanted,
+            lists,
+        } = self.ask(recipe, template, visible)?;
         let values = self.values(&recipe.profile, &wanted, identities)?;
         self.complete(recipe, &wanted, &values.secrets)?;
         let listed = wanted
@@ -224,7 +253,7 @@ impl Project {
         let missing: Vec<Problem> = wanted
             .iter()
             .filter(|(name, variable)| !have.contains_key(**name) && required(variable))
-            .map(|(name, _)| self.missing(name, &recipe.profile))
+            .map(|(name, _)| contract::missing(&self.inventory, name, &recipe.profile))
             .collect();
         if missing.is_empty() {
             Ok(())

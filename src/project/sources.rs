@@ -9,7 +9,7 @@ use crate::inventory::{Source, Target};
 use crate::problem::Problem;
 use crate::secret::{Name, Secret};
 use crate::vault::Identities;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -155,20 +155,21 @@ impl Sources<'_> {
         if !is_of(target, self.profile) {
             return None;
         }
-        let recipe = self.project.recipe(name, target, self.profile).ok()?;
-        let template = self
+        // Its owner is looked up where it is rendered, which may be another machine.
+        let target = Target {
+            owner: None,
+            group: None,
+            ..(*target).clone()
+        };
+        let recipe = self.project.recipe(name, &target, self.profile).ok()?;
+        let visible = self.project.visible(&recipe).ok()?;
+        let asked = self
             .project
-            .template(&recipe, recipe.template.as_ref()?)
+            .ask(&recipe, recipe.template.as_ref()?, &visible)
             .ok()?;
-        let visible = self.project.names(recipe.service.as_deref()).ok()?;
-        let lists = template.names().contains("variables");
-        let shown = visible.keys().filter(|name| {
-            (lists || template.names().contains(name.as_str()))
-                && (recipe.names.is_empty() || recipe.names.contains(name))
-        });
         Some(Awaited {
             target: (*name).to_owned(),
-            names: shown.map(ToString::to_string).collect::<BTreeSet<_>>(),
+            names: asked.wanted.keys().map(ToString::to_string).collect(),
         })
     }
 }

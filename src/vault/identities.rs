@@ -10,13 +10,14 @@ use super::envelope::{self, Header};
 use super::person::{Bridge, Person, said, text};
 use crate::problem::{Place, Printable, Problem};
 use crate::secret::Secret;
+use crate::time::Time;
 use age::secrecy::{ExposeSecret, SecretString};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 use zeroize::Zeroizing;
 
 /// The longest text of a passphrase-encrypted identity file that is read.
@@ -445,35 +446,11 @@ pub fn keygen(now: SystemTime) -> (Secret, String) {
     let key = identity.to_string();
     let mut text = Vec::with_capacity(256);
     text.extend_from_slice(b"# created: ");
-    text.extend_from_slice(rfc3339(now).as_bytes());
+    text.extend_from_slice(Time::from(now).to_string().as_bytes());
     text.extend_from_slice(b"\n# public key: ");
     text.extend_from_slice(public.as_bytes());
     text.push(b'\n');
     text.extend_from_slice(key.expose_secret().as_bytes());
     text.push(b'\n');
     (Secret::new(text), public)
-}
-
-/// A time as RFC 3339 writes it, in UTC: the civil date of a day counted from 1970, whose years begin in March so that
-/// a leap day is a year's last.
-fn rfc3339(time: SystemTime) -> String {
-    let seconds = time
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
-    let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (day, month) = (
-        day - (153 * month + 2) / 5 + 1,
-        if month < 10 { month + 3 } else { month - 9 },
-    );
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-        rest / 3_600,
-        rest / 60 % 60,
-        rest % 60
-    )
 }

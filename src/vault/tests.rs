@@ -396,7 +396,10 @@ fn what_is_put_in_comes_out_and_only_from_the_bundles_that_were_asked_for() {
         })
         .unwrap();
     assert_eq!(changed.value, 7);
-    assert_eq!(changed.written, ["auth", "gateway"]);
+    assert!(changed.written.keys().eq(["auth", "gateway"]));
+    for (bundle, sha256) in &changed.written {
+        assert_eq!(*sha256, vault.sha256(bundle).unwrap());
+    }
     assert_eq!(vault.bundles().unwrap(), ["auth", "gateway"]);
 
     let all = vault.open(None, &identities).unwrap();
@@ -461,7 +464,7 @@ fn an_unchanged_bundle_stays_the_same_to_the_byte() {
             Ok(())
         })
         .unwrap();
-    assert_eq!(changed.written, ["gateway"]);
+    assert!(changed.written.keys().eq(["gateway"]));
     assert_eq!(fs::read(vault.file("auth")).unwrap(), before);
     assert_ne!(fs::read(vault.file("gateway")).unwrap(), gateway);
 }
@@ -471,7 +474,13 @@ fn a_bundle_is_created_without_any_identity_and_keeps_the_mode_it_gets() {
     let (_folder, vault) = folder();
     let nobody = Identities::none(Arc::new(Nobody));
     let create = |contents: &mut Contents<'_>| contents.bundle("auth").map(drop);
-    assert_eq!(vault.change(&nobody, create).unwrap().written, ["auth"]);
+    assert!(
+        vault
+            .change(&nobody, create)
+            .unwrap()
+            .written
+            .contains_key("auth")
+    );
     assert_eq!(mode(&vault.file("auth")), 0o644);
     assert!(
         vault
@@ -917,7 +926,10 @@ fn a_change_of_readers_re_encrypts_only_the_bundles_that_it_governs() {
     );
     let gateway = fs::read(vault.file("gateway")).unwrap();
     let add = |old: &Recipients| old.with(SSH, None);
-    assert_eq!(vault.reencrypt(None, &identities, add).unwrap(), ["auth"]);
+    let reencrypted = vault.reencrypt(None, &identities, add, |_| Ok(())).unwrap();
+    assert!(reencrypted.written.keys().eq(["auth"]));
+    assert_eq!(reencrypted.written["auth"], vault.sha256("auth").unwrap());
+    assert!(reencrypted.names.iter().map(Name::as_str).eq(["A"]));
     assert_eq!(fs::read(vault.file("gateway")).unwrap(), gateway);
     assert_eq!(
         vault.header("auth").unwrap().to_string(),
@@ -941,18 +953,18 @@ fn a_change_of_readers_re_encrypts_only_the_bundles_that_it_governs() {
         |old: &Recipients| Recipients::parse(&format!("# us\n{}", old.text()), old.path());
     assert!(
         vault
-            .reencrypt(None, &identities, comment)
+            .reencrypt(None, &identities, comment, |_| Ok(()))
             .unwrap()
+            .written
             .is_empty()
     );
     assert_eq!(fs::read(vault.file("auth")).unwrap(), auth);
 
     // One bundle gets readers of its own.
     file::remove(&folder.path().join("vault/gateway.age-recipients")).unwrap();
-    let done = vault.reencrypt(Some("gateway"), &identities, |old| {
-        old.with(OTHER, Some("bert"))
-    });
-    assert_eq!(done.unwrap(), ["gateway"]);
+    let bert = |old: &Recipients| old.with(OTHER, Some("bert"));
+    let done = vault.reencrypt(Some("gateway"), &identities, bert, |_| Ok(()));
+    assert!(done.unwrap().written.keys().eq(["gateway"]));
     assert_eq!(fs::read(vault.file("auth")).unwrap(), auth);
     assert_eq!(vault.recipients("gateway").unwrap().readers().len(), 3);
     assert_eq!(vault.recipients("auth").unwrap().readers().len(), 2);
@@ -970,7 +982,14 @@ fn a_change_of_readers_re_encrypts_only_the_bundles_that_it_governs() {
             .fits(&vault.recipients("auth").unwrap())
     );
     let same = |old: &Recipients| Recipients::parse(old.text(), old.path());
-    assert_eq!(vault.reencrypt(None, &identities, same).unwrap(), ["auth"]);
+    let refused = |_: &Reencrypted| Err(Problem::new("refused", "refused"));
+    let recipients = fs::read(vault.recipients_file("auth")).unwrap();
+    let add = |old: &Recipients| old.with(SSH, None);
+    let problem = vault.reencrypt(None, &identities, add, refused);
+    assert_eq!(problem.err().unwrap().rule, "refused");
+    assert_eq!(fs::read(vault.recipients_file("auth")).unwrap(), recipients);
+    let done = vault.reencrypt(None, &identities, same, |_| Ok(()));
+    assert!(done.unwrap().written.keys().eq(["auth"]));
     assert!(
         vault
             .header("auth")
@@ -986,8 +1005,14 @@ fn when_a_bundle_can_not_be_opened_no_reader_changes() {
     put(&folder, "vault/gateway.age", &seal(b"B: \"b\"\n", OTHER));
     let before = fs::read(vault.file("auth")).unwrap();
     let problem = vault
-        .reencrypt(None, &identities(&[KEY]), |old| old.with(SSH, None))
-        .unwrap_err();
+        .reencrypt(
+            None,
+            &identities(&[KEY]),
+            |old| old.with(SSH, None),
+            |_| Ok(()),
+        )
+        .err()
+        .unwrap();
     assert_eq!(problem.rule, Problem::NO_IDENTITY);
     assert_eq!(fs::read(vault.file("auth")).unwrap(), before);
     assert_eq!(vault.recipients("auth").unwrap().readers().len(), 1);

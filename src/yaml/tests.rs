@@ -1,7 +1,8 @@
 //! What YAML may say, and the words for what it may not.
 
 use super::flat::*;
-use super::tree::SIZE;
+use super::plain::plain;
+use super::tree::{SIZE, parsed};
 use super::*;
 use crate::secret::{Name, Secret};
 
@@ -388,6 +389,136 @@ fn the_fast_road_never_reads_what_the_parser_would_read_otherwise() {
         }
     }
     assert!(taken > 10_000, "{taken}");
+}
+
+/// The inventories at hand: good ones and bad ones.
+fn inventories() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut texts = Vec::new();
+    for folder in [
+        "tests",
+        "tests/bad/inventory",
+        "templates/freeboard",
+        "templates/starter",
+    ] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|end| end == "yaml") {
+                texts.push(std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    texts
+}
+
+/// Whether the plain reader takes a text, which it then reads as the parser does.
+fn is_plain(text: &str) -> bool {
+    let Some(tree) = printable(text).ok().and_then(|()| plain(text)) else {
+        return false;
+    };
+    match parsed(text) {
+        Ok(whole) => assert!(tree == whole, "{text:?}\n{tree:?}\n{whole:?}"),
+        Err(fault) => panic!("{text:?} {fault:?}"),
+    }
+    true
+}
+
+#[test]
+fn the_plain_reader_takes_what_people_write() {
+    let texts = inventories();
+    assert!(texts.len() > 70, "{}", texts.len());
+    let taken = texts.iter().filter(|text| is_plain(text)).count();
+    assert!(taken > 60, "{taken} of {}", texts.len());
+    for name in ["starter", "freeboard"] {
+        let path = format!(
+            "{}/templates/{name}/dotage.yaml",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        assert!(is_plain(&std::fs::read_to_string(path).unwrap()), "{name}");
+    }
+    for text in [
+        "a:\n",
+        "a: # b\n\nb:",
+        "a:\n  b:\n  c:\nd:\n",
+        "a:\n  - b\n  -   - c\n      - d\n  - e: 1\n    f: 2\n",
+        "a:\n  # é\n  é é\nb: [é, é] # é\n",
+        "a: ''\nb: \"\"\nc: [ ]\nd: { }\n",
+        "  a: { b: {c: [d,e , f]}, g: '{' }\n  h: a # b\n",
+        "a: http://b:80/c#d\n",
+    ] {
+        assert!(is_plain(text), "{text:?}");
+    }
+}
+
+#[test]
+fn the_plain_reader_never_reads_what_the_parser_would_read_otherwise() {
+    let mut state = 0x0dd0_ba11_5eed_1e55;
+    let mut taken = 0;
+    // Real inventories with some characters altered.
+    let alphabet: Vec<char> = "  \n\n\t\r:,[]{}#&*!|>'\"%@`-?~<=.\\aA0_é\u{feff}\u{a0}"
+        .chars()
+        .collect();
+    let mut texts = inventories();
+    texts.retain(|text| !text.is_empty());
+    let rounds = std::env::var("DOTAGE_PLAIN_ROUNDS").map_or(20_000, |n| n.parse().unwrap());
+    for _ in 0..rounds {
+        let mut text: Vec<char> = pick(&mut state, &texts).chars().collect();
+        // A piece of a long one: the parser's time is the test's.
+        let length = 1 + usize::try_from(random(&mut state)).unwrap() % 400;
+        let from = usize::try_from(random(&mut state)).unwrap() % text.len();
+        if text.len() > 400 {
+            let from = text[..from]
+                .iter()
+                .rposition(|c| *c == '\n')
+                .map_or(0, |at| at + 1);
+            text = text[from..].iter().copied().take(length).collect();
+        }
+        for _ in 0..random(&mut state) % 4 {
+            let at = usize::try_from(random(&mut state)).unwrap() % text.len();
+            let c = *pick(&mut state, &alphabet);
+            match random(&mut state) % 3 {
+                0 => text[at] = c,
+                1 => text.insert(at, c),
+                _ if text.len() > 1 => drop(text.remove(at)),
+                _ => {}
+            }
+        }
+        taken += usize::from(is_plain(&text.into_iter().collect::<String>()));
+    }
+    // Its words in any order.
+    let words = [
+        "a", "b: ", "c:", "d: 1", "\n", "\n", "\n  ", "\n  ", "\n    ", " ", "  ", "- ", "-", ": ",
+        ":", ", ", ",", "{", "}", "[", "]", "{ e: 2 }", "[f, g]", "'h'", "\"i\"", "'", "\"", "# j",
+        " #", "#", "---", "...", "é", "<<: ", "? ", "|", ">", "&", "*", "!", "%", "~",
+    ];
+    for _ in 0..rounds {
+        let count = 1 + random(&mut state) % 12;
+        let text: String = (0..count).map(|_| *pick(&mut state, &words)).collect();
+        is_plain(&text);
+        taken += usize::from(is_plain(&format!("a: {text}")));
+    }
+    assert!(taken > rounds / 3, "{taken}");
+    // Its limits.
+    for n in 1..30 {
+        for deep in ["[", "{ a: ", "- "] {
+            let close: String = if deep == "[" { "]" } else { "}" }.repeat(n);
+            let close = if deep == "- " { "" } else { &close };
+            is_plain(&format!("a: {}1{close}\n", deep.repeat(n)));
+            is_plain(&format!("a:\n  {}1{close}\n", deep.repeat(n)));
+        }
+        let below: String = (0..n).map(|i| format!("{:i$}a:\n", "")).collect();
+        is_plain(&below);
+    }
+    for long in [990, 1000, 1010, 1023, 1024, 1025, 2000] {
+        let long = "a".repeat(long);
+        is_plain(&format!("{long}: {long}\n"));
+        is_plain(&format!("{{ {long}: {long} }}\n"));
+    }
+    assert!(!is_plain(&format!("a:\n{}", "  - 1\n".repeat(200_001))));
+}
+
+fn pick<'a, T>(state: &mut u64, from: &'a [T]) -> &'a T {
+    &from[usize::try_from(random(state)).unwrap() % from.len()]
 }
 
 #[test]

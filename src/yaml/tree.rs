@@ -1,5 +1,6 @@
 //! An inventory's text as a tree whose nodes know where they stand.
 
+use super::plain::plain;
 use super::{
     At, DEEP, DEPTH, DUPLICATE, Events, Fault, MERGE, Token, WHOLE, at, duplicate, fault, printable,
 };
@@ -9,12 +10,12 @@ use std::borrow::Cow;
 use std::path::Path;
 
 /// How many scalars, lists and mappings an inventory may hold: 10,000 variables with all that is said of each.
-const NODES: usize = 200_000;
+pub(super) const NODES: usize = 200_000;
 /// How many bytes an inventory may have.
 pub(super) const SIZE: usize = 1 << 20;
 
 /// A value of an inventory, and where it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node<'a> {
     /// Where it begins.
     pub at: At,
@@ -23,7 +24,7 @@ pub struct Node<'a> {
 }
 
 /// What a node is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind<'a> {
     /// A text; `plain` when it was written without quotes, so that `true` or `12` may mean more than text.
     Scalar {
@@ -39,7 +40,7 @@ pub enum Kind<'a> {
 }
 
 /// A key of a mapping, and where it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key<'a> {
     /// The key.
     pub text: Cow<'a, str>,
@@ -86,6 +87,14 @@ pub(super) fn grow(text: &str) -> Result<Node<'_>, Fault> {
         ));
     }
     printable(text)?;
+    match plain(text) {
+        Some(root) => Ok(root),
+        None => parsed(text),
+    }
+}
+
+/// The tree of any text that is one.
+pub(super) fn parsed(text: &str) -> Result<Node<'_>, Fault> {
     let empty = Node {
         at: At { line: 1, column: 1 },
         kind: Kind::Map(Vec::new()),
