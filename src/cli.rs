@@ -11,6 +11,7 @@ mod check;
 mod completions;
 mod demo;
 mod edit;
+mod explain;
 #[allow(
     dead_code,
     reason = "until the verbs that look for problems flatten it"
@@ -100,6 +101,7 @@ enum Verb {
     Recipients(recipients::Args),
     Render(render::Args),
     Lint(lint::Args),
+    Explain(explain::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -204,6 +206,7 @@ pub fn main() -> ExitCode {
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
+        Verb::Explain(args) => explain::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(args) => man::run(&args),

@@ -24,7 +24,8 @@ mod scan;
 mod shell;
 mod systemd;
 
-pub use compose::{interpolate, read_with};
+pub use compose::{Asked, interpolate, interpolate_telling, read_with};
+pub use raw::read_raw_with;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -11,10 +11,12 @@
 mod identity;
 mod record;
 mod render;
+mod sources;
 mod survey;
 
 pub use identity::{default_file, identities, is_material};
 pub use render::{Made, Recipe};
+pub use sources::Sources;
 pub(crate) use survey::ruled;
 
 use crate::file;

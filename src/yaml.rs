@@ -1,4 +1,5 @@
-//! What YAML is to dotage: a vault's flat mapping of strings, and the tree of an inventory. The one home of YAML.
+//! What YAML is to dotage: a vault's flat mapping of strings, the tree of an inventory, and the documents of other programs.
+//! The one home of YAML.
 //!
 //! # Why
 //!
@@ -13,10 +14,12 @@
 //!
 //! No word of a foreign error is shown: they quote their input. Ours name a line and a name.
 
+mod document;
 mod flat;
 mod plain;
 mod tree;
 
+pub use document::{Content, Meaning, Value, documents, meaning};
 pub use flat::{flat, flat_text};
 pub use tree::{Key, Kind, Node, problem, tree};
 
@@ -96,15 +99,7 @@ enum Token<'a> {
 
 impl<'a> Events<'a> {
     fn new(text: &'a str) -> Self {
-        Events(Parser::new_from_str_with_options(
-            text,
-            yaml::options! {
-                disallow_directives: true,
-                emit_comments: false,
-                flow_nesting_limit: DEPTH + 1,
-                block_nesting_limit: DEPTH + 1,
-            },
-        ))
+        Events(parser(text, DEPTH))
     }
 
     fn event(&mut self) -> Result<(Event<'a>, Span), Fault> {
@@ -169,6 +164,19 @@ impl<'a> Events<'a> {
             }
         }
     }
+}
+
+/// The parser of a text that may nest so deep.
+fn parser(text: &str, depth: usize) -> Parser<'_, StrInput<'_>> {
+    Parser::new_from_str_with_options(
+        text,
+        yaml::options! {
+            disallow_directives: true,
+            emit_comments: false,
+            flow_nesting_limit: depth + 1,
+            block_nesting_limit: depth + 1,
+        },
+    )
 }
 
 /// Refuses a character that YAML takes only escaped.

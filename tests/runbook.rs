@@ -4,3 +4,5 @@
 
 #[path = "runbook/bootstrap.rs"]
 mod bootstrap;
+#[path = "runbook/precedence.rs"]
+mod precedence;

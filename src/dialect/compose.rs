@@ -9,6 +9,7 @@
 use super::scan::{at, cut, find, first, leading, line, name, rest, seek, trim_end, without_bom};
 use super::{Entries, Unreadable};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 /// Appends the value in double quotes, where Compose decodes every escape that this needs.
@@ -290,7 +291,43 @@ pub fn interpolate(
     template: &[u8],
     lookup: &dyn Fn(&str) -> Option<Vec<u8>>,
 ) -> Result<Vec<u8>, &'static str> {
-    substitute(template, lookup, 0)
+    interpolate_telling(template, lookup, &|_, _| {})
+}
+
+/// What became of a name that an interpolation asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Its value stands there.
+    Value,
+    /// Nothing stands there: it is unset, and no other text is given.
+    Nothing,
+    /// Its default stands there; `literal` when that is a text of the template itself and not empty.
+    Default {
+        /// The default asks for no other name and says something.
+        literal: bool,
+    },
+    /// The text for when it is set stands there.
+    Alternative,
+    /// It is required and has no value.
+    Required,
+}
+
+/// [`interpolate`], which tells what became of each name, the inner ones of a default before the outer.
+///
+/// # Errors
+/// As [`interpolate`].
+pub fn interpolate_telling(
+    template: &[u8],
+    lookup: &dyn Fn(&str) -> Option<Vec<u8>>,
+    tell: &dyn Fn(&str, Asked),
+) -> Result<Vec<u8>, &'static str> {
+    substitute(template, &Given { lookup, tell }, 0)
+}
+
+/// Whom an interpolation asks and tells.
+struct Given<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<Vec<u8>>,
+    tell: &'a dyn Fn(&str, Asked),
 }
 
 /// How deep defaults may nest: Compose has no limit but its stack.
@@ -298,11 +335,7 @@ const DEPTH: usize = 64;
 
 const INVALID: &str = "an interpolation that Compose calls invalid";
 
-fn substitute(
-    template: &[u8],
-    lookup: &dyn Fn(&str) -> Option<Vec<u8>>,
-    depth: usize,
-) -> Result<Vec<u8>, &'static str> {
+fn substitute(template: &[u8], given: &Given<'_>, depth: usize) -> Result<Vec<u8>, &'static str> {
     if depth > DEPTH {
         return Err("interpolations nested more than 64 deep");
     }
@@ -323,8 +356,12 @@ fn substitute(
         }
         let named = variable(after);
         if named > 0 {
-            if let Some(value) = lookup(&name(cut(after, 0, named))) {
+            let asked = name(cut(after, 0, named));
+            if let Some(value) = (given.lookup)(&asked) {
                 out.extend_from_slice(&value);
+                (given.tell)(&asked, Asked::Value);
+            } else {
+                (given.tell)(&asked, Asked::Nothing);
             }
             place += 1 + named;
             continue;
@@ -336,7 +373,7 @@ fn substitute(
         }
         let length = braced(after).ok_or(INVALID)?;
         let whole = cut(after, 0, length);
-        out.extend(one(whole, lookup, depth)?);
+        out.extend(one(whole, given, depth)?);
         place += 1 + length;
     }
     Ok(out)
@@ -380,28 +417,52 @@ fn operator(text: &[u8]) -> Option<(bool, u8)> {
 }
 
 /// One `{…}` with what the greedy match took after its end: the value of the first and the interpolation of the rest.
-fn one(
-    text: &[u8],
-    lookup: &dyn Fn(&str) -> Option<Vec<u8>>,
-    depth: usize,
-) -> Result<Vec<u8>, &'static str> {
+fn one(text: &[u8], given: &Given<'_>, depth: usize) -> Result<Vec<u8>, &'static str> {
     let close = closing(text).unwrap_or(text.len().saturating_sub(1));
     let inside = cut(text, 1, close);
     let named = variable(inside);
-    let value = lookup(&name(cut(inside, 0, named)));
+    let asked = name(cut(inside, 0, named));
+    let value = (given.lookup)(&asked);
     let Some((colon, sign)) = operator(rest(inside, named)) else {
+        (given.tell)(
+            &asked,
+            value.as_ref().map_or(Asked::Nothing, |_| Asked::Value),
+        );
         return Ok(value.unwrap_or_default());
     };
     let word = rest(inside, named + 1 + usize::from(colon));
     let set = value
         .as_ref()
         .is_some_and(|value| !(colon && value.is_empty()));
-    let mut out = match (sign, set) {
-        (b'+', true) | (b'-', false) => substitute(word, lookup, depth + 1)?,
-        (b'?', false) => return Err("a required name that has no value"),
-        _ => value.unwrap_or_default(),
+    let (mut out, told) = match (sign, set) {
+        (b'+', true) => (substitute(word, given, depth + 1)?, Asked::Alternative),
+        (b'-', false) => {
+            let inner = Cell::new(false);
+            let tell = |name: &str, asked: Asked| {
+                inner.set(true);
+                (given.tell)(name, asked);
+            };
+            let lookup = given.lookup;
+            let out = substitute(
+                word,
+                &Given {
+                    lookup,
+                    tell: &tell,
+                },
+                depth + 1,
+            )?;
+            let literal = !inner.get() && !out.is_empty();
+            (out, Asked::Default { literal })
+        }
+        (b'?', false) => {
+            (given.tell)(&asked, Asked::Required);
+            return Err("a required name that has no value");
+        }
+        (b'+', false) => (value.unwrap_or_default(), Asked::Nothing),
+        _ => (value.unwrap_or_default(), Asked::Value),
     };
-    out.extend(substitute(rest(text, close + 1), lookup, depth + 1)?);
+    (given.tell)(&asked, told);
+    out.extend(substitute(rest(text, close + 1), given, depth + 1)?);
     Ok(out)
 }
 
@@ -441,6 +502,40 @@ mod tests {
         };
         interpolate(template.as_bytes(), &lookup)
             .map(|out| String::from_utf8_lossy(&out).into_owned())
+    }
+
+    #[test]
+    fn it_tells_what_became_of_each_name() {
+        let told = |template: &str| {
+            let told = std::cell::RefCell::new(Vec::new());
+            let lookup = |name: &str| (name == "A").then(|| b"1".to_vec());
+            let _ = interpolate_telling(template.as_bytes(), &lookup, &|name, asked| {
+                told.borrow_mut().push((name.to_owned(), asked));
+            });
+            told.into_inner()
+        };
+        let (literal, other) = (
+            Asked::Default { literal: true },
+            Asked::Default { literal: false },
+        );
+        for (template, expected) in [
+            ("$A$N", vec![("A", Asked::Value), ("N", Asked::Nothing)]),
+            ("${N:-d}", vec![("N", literal)]),
+            ("${N:-}", vec![("N", other)]),
+            ("${N:-${A}}", vec![("A", Asked::Value), ("N", other)]),
+            ("${N:-${M:-x}}", vec![("M", literal), ("N", other)]),
+            (
+                "${A:+x}${N:+x}",
+                vec![("A", Asked::Alternative), ("N", Asked::Nothing)],
+            ),
+            ("${N:?e}$A", vec![("N", Asked::Required)]),
+        ] {
+            let expected: Vec<(String, Asked)> = expected
+                .into_iter()
+                .map(|(name, asked)| (name.to_owned(), asked))
+                .collect();
+            assert_eq!(told(template), expected, "{template}");
+        }
     }
 
     #[test]

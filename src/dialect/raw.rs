@@ -29,6 +29,17 @@ pub(super) fn write(value: &[u8], out: &mut Vec<u8>) -> Result<(), Unwritable> {
 /// Reads as docker does; podman differs in nothing that docker accepts. A name alone takes its caller's value, so
 /// with nothing set it is nothing.
 pub(super) fn read_docker(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
+    read_raw_with(text, &|_| None)
+}
+
+/// Reads as docker and as Compose's `format: raw` do; a name alone is what `lookup` gives, or nothing.
+///
+/// # Errors
+/// Where docker refuses a line.
+pub fn read_raw_with<'a>(
+    text: &'a [u8],
+    lookup: &dyn Fn(&str) -> Option<Vec<u8>>,
+) -> Result<Entries<'a>, Unreadable> {
     lines(text, |key, value| {
         if key.is_empty() {
             return Err("a value without a name");
@@ -36,7 +47,10 @@ pub(super) fn read_docker(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
         if key.iter().any(|byte| matches!(byte, b' ' | b'\t')) {
             return Err("a name with a blank in it");
         }
-        Ok(value)
+        Ok(match value {
+            Some(value) => Some(Cow::Borrowed(value)),
+            None => lookup(&name(key)).map(Cow::Owned),
+        })
     })
 }
 
@@ -48,13 +62,13 @@ pub(super) fn read_kubernetes(text: &[u8]) -> Result<Entries<'_>, Unreadable> {
         if key.first().is_none_or(u8::is_ascii_digit) || !key.iter().all(letter) {
             return Err("a name that kubectl refuses");
         }
-        Ok(Some(value.unwrap_or_default()))
+        Ok(Some(Cow::Borrowed(value.unwrap_or_default())))
     })
 }
 
 fn lines<'a>(
     text: &'a [u8],
-    judge: impl Fn(&[u8], Option<&'a [u8]>) -> Result<Option<&'a [u8]>, &'static str>,
+    judge: impl Fn(&[u8], Option<&'a [u8]>) -> Result<Option<Cow<'a, [u8]>>, &'static str>,
 ) -> Result<Entries<'a>, Unreadable> {
     let mut entries = Entries::new();
     for (number, whole) in text.split(|&byte| byte == b'\n').enumerate() {
@@ -78,7 +92,7 @@ fn lines<'a>(
         let mut halves = line.splitn(2, |&byte| byte == b'=');
         let key = halves.next().unwrap_or_default();
         if let Some(value) = judge(key, halves.next()).map_err(fail)? {
-            entries.push((name(key), Cow::Borrowed(value)));
+            entries.push((name(key), value));
         }
     }
     Ok(entries)

@@ -1,0 +1,175 @@
+//! What the sources of services' variables are on this machine: the process environment, files, the vault.
+
+use super::{Project, Wanted};
+use crate::environment::{
+    Awaited, Environment, File, Found, Rendered, Setting, World, environments,
+};
+use crate::file;
+use crate::inventory::{Source, Target};
+use crate::problem::Problem;
+use crate::secret::{Name, Secret};
+use crate::vault::Identities;
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// The largest file of a source, in bytes.
+const MAX_FILE: usize = 16 << 20;
+
+/// The sources of services' variables in a profile.
+pub struct Sources<'a> {
+    project: &'a Project,
+    profile: &'a str,
+    setting: Setting,
+    /// The targets by the path that they write, those of the profile before others.
+    targets: BTreeMap<PathBuf, (&'a str, &'a Target)>,
+    /// What the vault has, or why nobody knows.
+    vault: Result<BTreeMap<Name, Rc<Secret>>, String>,
+}
+
+impl Project {
+    /// The sources that `services` have for `wanted` in a profile. The vault is opened if it is among them, and only for
+    /// `wanted`. `env_files` are Compose's `--env-file`.
+    ///
+    /// # Errors
+    /// What is wrong with the vault; that no identity opens it is none: then its values are not known.
+    pub fn sources<'a>(
+        &'a self,
+        profile: &'a str,
+        services: &[&str],
+        wanted: &Wanted<'_>,
+        env_files: &[PathBuf],
+        identities: &dyn Fn() -> Result<Identities, Problem>,
+    ) -> Result<Sources<'a>, Problem> {
+        let (_, said) = self.profile(Some(profile))?;
+        let mut targets: BTreeMap<PathBuf, (&str, &Target)> = BTreeMap::new();
+        for (name, target) in &self.inventory.targets {
+            let path = self.root.join(&target.to.value);
+            let known = targets.entry(path).or_insert((name, target));
+            if !is_of(known.1, profile) && is_of(target, profile) {
+                *known = (name, target);
+            }
+        }
+        let rendered = targets.iter().map(|(path, (name, target))| {
+            let recipe = self.recipe(name, target, profile).ok();
+            let rendered = Rendered {
+                dialect: recipe.and_then(|recipe| recipe.reads_as()),
+                target: (*name).to_owned(),
+                profile: target.profile.as_ref().map(|profile| profile.value.clone()),
+            };
+            (path.clone(), rendered)
+        });
+        let absolute = self.root.join(".").canonicalize();
+        let setting = Setting {
+            root: self.root.clone(),
+            name: absolute
+                .ok()
+                .and_then(|root| Some(root.file_name()?.to_string_lossy().into_owned()))
+                .unwrap_or_default(),
+            vault: self.root.join(&said.vault.value),
+            env_files: env_files.to_vec(),
+            rendered: rendered.collect(),
+        };
+        let opens = |name: &&str| {
+            let service = self.inventory.services.get(*name);
+            service.is_some_and(|service| {
+                service
+                    .environment
+                    .iter()
+                    .any(|source| source.value == Source::Vault)
+            })
+        };
+        let vault = if services.iter().any(opens) {
+            match self.values(profile, wanted, identities) {
+                Ok(values) => Ok(values
+                    .secrets
+                    .into_iter()
+                    .map(|(name, secret)| (name, Rc::new(secret)))
+                    .collect()),
+                Err(problem) if problem.rule == Problem::NO_IDENTITY => {
+                    Err("no identity here opens the vault".to_owned())
+                }
+                Err(problem) => return Err(problem),
+            }
+        } else {
+            Ok(BTreeMap::new())
+        };
+        Ok(Sources {
+            project: self,
+            profile,
+            setting,
+            targets,
+            vault,
+        })
+    }
+}
+
+/// Whether a target shows the values of a profile, or of whichever is asked for.
+fn is_of(target: &Target, profile: &str) -> bool {
+    target
+        .profile
+        .as_ref()
+        .is_none_or(|own| own.value == profile)
+}
+
+impl Sources<'_> {
+    /// Lets `ask` ask these sources.
+    pub fn ask<T>(&self, ask: impl FnOnce(&World<'_>) -> T) -> T {
+        let process =
+            |name: &str| std::env::var_os(name).map(|value| Secret::new(value.into_vec()));
+        let file = |path: &Path| self.file(path);
+        let vault = |name: &Name| match &self.vault {
+            Ok(values) => values
+                .get(name)
+                .map_or(Found::Unset, |value| Found::Set(Rc::clone(value))),
+            Err(why) => Found::Unknown(why.clone()),
+        };
+        ask(&World {
+            process: &process,
+            file: &file,
+            vault: &vault,
+        })
+    }
+
+    /// The environments of services.
+    #[must_use]
+    pub fn environments(&self, services: &[&str]) -> Vec<Environment> {
+        self.ask(|world| environments(&self.project.inventory, services, &self.setting, world))
+    }
+
+    fn file(&self, path: &Path) -> Result<File, Problem> {
+        match file::read(path, MAX_FILE) {
+            Ok(bytes) => Ok(File::Text(Secret::new(bytes))),
+            Err(problem) if problem.rule == "missing" => Ok(match self.awaited(path) {
+                Some(awaited) => File::Awaited(awaited),
+                None => File::Missing,
+            }),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// What a target of the profile will write there.
+    fn awaited(&self, path: &Path) -> Option<Awaited> {
+        let (name, target) = self.targets.get(path)?;
+        if !is_of(target, self.profile) {
+            return None;
+        }
+        // Its owner is looked up where it is rendered, which may be another machine.
+        let target = Target {
+            owner: None,
+            group: None,
+            ..(*target).clone()
+        };
+        let recipe = self.project.recipe(name, &target, self.profile).ok()?;
+        let visible = self.project.visible(&recipe).ok()?;
+        let asked = self
+            .project
+            .ask(&recipe, recipe.template.as_ref()?, &visible)
+            .ok()?;
+        Some(Awaited {
+            target: (*name).to_owned(),
+            names: asked.wanted.keys().map(ToString::to_string).collect(),
+        })
+    }
+}
