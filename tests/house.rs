@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["secret", "problem", "dialect", "preset", "time"],
     &["file", "yaml", "generate", "template", "report", "lint"],
-    &["vault", "inventory", "child", "journal"],
+    &["vault", "inventory", "child", "journal", "ci"],
     &["contract", "environment"],
     &["project"],
     &["cli"],
@@ -34,6 +34,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("zeroizing_alloc", &["main"]),
     ("clap", &["cli"]),
+    ("hmac", &["ci"]),
     ("shell_words", &["child", "vault"]),
 ];
 
