@@ -75,7 +75,10 @@ pub fn curl(call: &Call<'_>) -> Result<Option<Reply>, Problem> {
     if read.is_err() || answer.len() as u64 > ANSWER_LIMIT {
         let _ = child.kill();
         let _ = child.wait();
-        return Err(Problem::new("curl", "the server's answer is longer than 16 MiB"));
+        return Err(Problem::new(
+            "curl",
+            "the server's answer is longer than 16 MiB",
+        ));
     }
     let status = child
         .wait()
@@ -114,7 +117,9 @@ fn scheme(url: &str) -> Result<bool, Problem> {
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.is_empty() || authority.contains('@') || url.contains(char::is_whitespace) {
-        return wrong("the server's address has no host, or more than a host and a port before its path");
+        return wrong(
+            "the server's address has no host, or more than a host and a port before its path",
+        );
     }
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -242,8 +247,16 @@ mod tests {
     #[test]
     fn no_text_leaves_its_quotes() {
         let text = config(&call("https://x/", Some("{\"v\":\"a\\nb\"}")), true).unwrap();
-        assert!(text.contains("header = \"PRIVATE-TOKEN: a\\\"b\\\\c\"\n"), "{}", *text);
-        assert!(text.ends_with("data-raw = \"{\\\"v\\\":\\\"a\\\\nb\\\"}\"\n"), "{}", *text);
+        assert!(
+            text.contains("header = \"PRIVATE-TOKEN: a\\\"b\\\\c\"\n"),
+            "{}",
+            *text
+        );
+        assert!(
+            text.ends_with("data-raw = \"{\\\"v\\\":\\\"a\\\\nb\\\"}\"\n"),
+            "{}",
+            *text
+        );
         let long = "\"".repeat(LINE_LIMIT / 2);
         let problem = config(&call("https://x/", Some(&long)), true).unwrap_err();
         assert_eq!(problem.rule, "too-long");
@@ -251,12 +264,18 @@ mod tests {
 
     #[test]
     fn the_last_head_counts() {
-        let printed = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/2 201\r\nX-Next-Page: 2\r\n\r\n{}\r\n\r\n";
+        let printed =
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/2 201\r\nX-Next-Page: 2\r\n\r\n{}\r\n\r\n";
         let reply = reply(printed).unwrap();
         assert_eq!(reply.status, 201);
         assert_eq!(reply.headers, [("x-next-page".to_owned(), "2".to_owned())]);
         assert_eq!(&**reply.body, b"{}\r\n\r\n");
-        for bad in ["", "HTTP/1.1 200 OK\r\n", "SSH-2.0-x\r\n\r\n", "HTTP/1.1 many\r\n\r\n"] {
+        for bad in [
+            "",
+            "HTTP/1.1 200 OK\r\n",
+            "SSH-2.0-x\r\n\r\n",
+            "HTTP/1.1 many\r\n\r\n",
+        ] {
             assert!(super::reply(bad.as_bytes()).is_none(), "{bad:?}");
         }
     }

@@ -312,7 +312,10 @@ impl<'a> Api<'a> {
     fn no_api(&self) -> Problem {
         Problem::new(
             "gitlab",
-            format!("what answers is no GitLab API: nothing is known of {}", self.of),
+            format!(
+                "what answers is no GitLab API: nothing is known of {}",
+                self.of
+            ),
         )
         .help("give --url the server's address: https://gitlab.example.com")
     }

@@ -189,9 +189,7 @@ pub fn plan<'a>(
     }
     let gone = |there: &&Variable| {
         is_ours(there, terms.profile)
-            && !values
-                .iter()
-                .any(|value| value.name.as_str() == there.key)
+            && !values.iter().any(|value| value.name.as_str() == there.key)
     };
     for there in in_scope().filter(gone) {
         if terms.prune {
@@ -273,7 +271,9 @@ fn wanted<'a>(
             return Err(problem.help("leave it in the vault, where `dotage run` gives it to a job and hides it; or --allow-unmasked"));
         }
         let problem = if file {
-            problem.help("a job gets the path of a file in it; `dotage run` hides what is printed of it")
+            problem.help(
+                "a job gets the path of a file in it; `dotage run` hides what is printed of it",
+            )
         } else {
             problem.help("a job that prints it shows it")
         };
@@ -281,7 +281,11 @@ fn wanted<'a>(
     }
     let mut description = format!("{MARK}{}", terms.profile);
     if let Some(key) = terms.key {
-        let _ = write!(description, "{TAG}{}", tag(key, name, terms.scope, value.secret));
+        let _ = write!(
+            description,
+            "{TAG}{}",
+            tag(key, name, terms.scope, value.secret)
+        );
     }
     let step = Step {
         action: Action::Create,

@@ -50,9 +50,18 @@ mod tests {
     #[test]
     fn only_the_runner_as_a_proxy_counts() {
         let line = |words: &[&str]| words.join("\0").into_bytes();
-        let run = ["/usr/bin/gitlab-runner-helper", "proxy-exec", "--temp-dir", "/t", "sh"];
+        let run = [
+            "/usr/bin/gitlab-runner-helper",
+            "proxy-exec",
+            "--temp-dir",
+            "/t",
+            "sh",
+        ];
         assert!(is_proxy("gitlab-runner-helper", &line(&run)));
-        assert!(is_proxy("gitlab-runner", &line(&["gitlab-runner", "proxy-exec"])));
+        assert!(is_proxy(
+            "gitlab-runner",
+            &line(&["gitlab-runner", "proxy-exec"])
+        ));
         // A shell that calls itself so, the runner at its other work, and the words in another place.
         assert!(!is_proxy("dash", &line(&run)));
         assert!(!is_proxy("gitlab-runner", &line(&["gitlab-runner", "run"])));

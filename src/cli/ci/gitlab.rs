@@ -67,11 +67,15 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     }
     if args.export == Export::None {
         if args.to.is_some() {
-            return Err(Problem::new("no-export", "--to names a file, and nothing goes into one")
-                .help("dotage ci gitlab --export file --to PATH")
-                .into());
+            return Err(
+                Problem::new("no-export", "--to names a file, and nothing goes into one")
+                    .help("dotage ci gitlab --export file --to PATH")
+                    .into(),
+            );
         }
-        say("nothing is given to the job: its runner would hide none of it\nhelp: dotage run -- COMMAND, or --export file");
+        say(
+            "nothing is given to the job: its runner would hide none of it\nhelp: dotage run -- COMMAND, or --export file",
+        );
         return Ok(Done::Well);
     }
     let path = match &args.to {
@@ -126,7 +130,8 @@ fn new_file(profile: &str) -> Result<PathBuf, Problem> {
         .filter(|folder| folder.is_dir())
         .unwrap_or_else(std::env::temp_dir);
     let word = generate::random(8, Encoding::Hex).map_err(|_| {
-        Problem::new("random", "the system has no random bytes").at(Place::file(Path::new("/dev/urandom")))
+        Problem::new("random", "the system has no random bytes")
+            .at(Place::file(Path::new("/dev/urandom")))
     })?;
     let word = String::from_utf8_lossy(word.expose()).into_owned();
     Ok(folder.join(format!("dotage-{profile}-{word}.env")))

@@ -45,7 +45,9 @@ fn talk<T>(
     let (asked, waits) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
     let send = |request: &Request| {
         let path = request.url.strip_prefix("https://g/api/v4").unwrap();
-        asked.borrow_mut().push(format!("{} {path}", request.method));
+        asked
+            .borrow_mut()
+            .push(format!("{} {path}", request.method));
         Ok(answers.borrow_mut().next().expect("one request too many"))
     };
     let wait = |time: Duration| waits.borrow_mut().push(time.as_secs());
@@ -56,7 +58,10 @@ fn talk<T>(
         &wait,
     );
     let result = ask(&api);
-    assert!(answers.borrow_mut().next().is_none(), "an answer nobody wanted");
+    assert!(
+        answers.borrow_mut().next().is_none(),
+        "an answer nobody wanted"
+    );
     (result, asked.into_inner(), waits.into_inner())
 }
 
@@ -90,10 +95,7 @@ fn a_limit_is_waited_for_as_long_as_it_says_and_not_for_ever() {
         retry_after: Some(seconds),
         ..answer(429, "")
     };
-    let (result, _, waits) = talk(
-        vec![limited(7), limited(2), answer(200, "[]")],
-        all,
-    );
+    let (result, _, waits) = talk(vec![limited(7), limited(2), answer(200, "[]")], all);
     assert!(result.is_ok());
     assert_eq!(waits, [7, 2]);
     let (result, _, waits) = talk(vec![limited(200), limited(200)], all);
@@ -103,10 +105,7 @@ fn a_limit_is_waited_for_as_long_as_it_says_and_not_for_ever() {
 
 #[test]
 fn what_fails_for_now_is_tried_again_and_then_told() {
-    let (result, asked, waits) = talk(
-        vec![answer(502, ""), answer(0, ""), answer(200, "[]")],
-        all,
-    );
+    let (result, asked, waits) = talk(vec![answer(502, ""), answer(0, ""), answer(200, "[]")], all);
     assert!(result.is_ok());
     assert_eq!((asked.len(), waits), (3, vec![1, 2]));
     let down = (0..5).map(|_| answer(503, "")).collect();
@@ -147,7 +146,10 @@ fn a_replacement_is_a_deletion_and_a_creation() {
         api.take(&step(Action::Replace, &secret), &TERMS)
     });
     assert!(result.is_ok());
-    let methods: Vec<_> = asked.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    let methods: Vec<_> = asked
+        .iter()
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
     assert_eq!(methods, ["DELETE", "POST"]);
 }
 
@@ -156,8 +158,14 @@ fn what_came_to_be_too_open_is_taken_back() {
     let secret = Secret::new(b"one-two-three".to_vec());
     for (made, rule) in [
         (MADE.replace("review/*", "*"), "scope"),
-        (MADE.replace("\"masked\":true", "\"masked\":false"), "attributes"),
-        (MADE.replace("\"protected\":true", "\"protected\":false"), "attributes"),
+        (
+            MADE.replace("\"masked\":true", "\"masked\":false"),
+            "attributes",
+        ),
+        (
+            MADE.replace("\"protected\":true", "\"protected\":false"),
+            "attributes",
+        ),
     ] {
         let (result, asked, _) = talk(vec![answer(201, &made), answer(204, "")], |api| {
             api.take(&step(Action::Create, &secret), &TERMS)

@@ -104,23 +104,44 @@ fn what_is_new_is_masked_hidden_and_marked() {
             .iter()
             .all(|step| step.description == "managed by dotage, profile production")
     );
-    let warned: Vec<_> = plan.warnings.iter().map(|problem| &*problem.message).collect();
+    let warned: Vec<_> = plan
+        .warnings
+        .iter()
+        .map(|problem| &*problem.message)
+        .collect();
     assert_eq!(warned, ["KEY has several lines, and GitLab can't mask it"]);
 }
 
 #[test]
 fn gitlab_masks_eight_characters_without_white_space() {
-    for good in ["12345678", "päßwörter", "$a$b$c$d", "{\"a\":\"b\"}", "a\u{a0}234567"] {
+    for good in [
+        "12345678",
+        "päßwörter",
+        "$a$b$c$d",
+        "{\"a\":\"b\"}",
+        "a\u{a0}234567",
+    ] {
         assert!(is_maskable(good), "{good:?}");
     }
-    for bad in ["", "1234567", "1234 5678", "1234567\n", "1234\u{b}5678", "äöüßäöü"] {
+    for bad in [
+        "",
+        "1234567",
+        "1234 5678",
+        "1234567\n",
+        "1234\u{b}5678",
+        "äöüßäöü",
+    ] {
         assert!(!is_maskable(bad), "{bad:?}");
     }
 }
 
 #[test]
 fn a_secret_that_gitlab_cant_mask_is_refused_unless_that_is_allowed() {
-    let said = said(&[("SHORT", "abc"), ("WORDS", "correct horse battery"), ("EMPTY", "")]);
+    let said = said(&[
+        ("SHORT", "abc"),
+        ("WORDS", "correct horse battery"),
+        ("EMPTY", ""),
+    ]);
     let wrong = plan(&values(&said), &[], &terms()).err().unwrap();
     let told: Vec<_> = wrong.iter().map(|problem| &*problem.message).collect();
     assert_eq!(
@@ -175,7 +196,11 @@ fn a_second_run_changes_nothing_where_the_vault_holds_a_key() {
     let said = said(&[("TOKEN", "one-two-three"), ("PEM", "a\nb\n")]);
     let first = plan(&values(&said), &[], &terms).ok().unwrap();
     let there = made_all(&first, &terms);
-    assert!(there.iter().any(|there| there.hidden && there.value.is_none()));
+    assert!(
+        there
+            .iter()
+            .any(|there| there.hidden && there.value.is_none())
+    );
     let second = plan(&values(&said), &there, &terms).ok().unwrap();
     assert_eq!((second.steps.len(), second.same), (0, 2));
 }
@@ -210,7 +235,10 @@ fn each_difference_is_found() {
         told(&plan(&values(&new), there, &terms).ok().unwrap())
     };
     let same = "one-two-three";
-    assert_eq!(now("another-value", &there(&|_| ())), ["update TOKEN: value"]);
+    assert_eq!(
+        now("another-value", &there(&|_| ())),
+        ["update TOKEN: value"]
+    );
     assert_eq!(
         now(same, &there(&|there| there.protected = false)),
         ["update TOKEN: protected"]
@@ -275,7 +303,11 @@ fn what_is_somebody_elses_is_left_alone() {
         adopt: true,
         ..terms()
     };
-    let plan = plan(&values(&said), &[there("by hand", "production", "TOKEN")], &adopt);
+    let plan = plan(
+        &values(&said),
+        &[there("by hand", "production", "TOKEN")],
+        &adopt,
+    );
     assert_eq!(told(&plan.ok().unwrap()), ["update TOKEN: mark"]);
 }
 

@@ -197,19 +197,24 @@ fn values(
     shell.tell_openers(&found.opened_by);
     let mut secrets = found.secrets;
     let key = secrets.remove(&*args.key);
-    if key.as_ref().is_some_and(|key| key.expose().len() < KEY_BYTES) {
+    if key
+        .as_ref()
+        .is_some_and(|key| key.expose().len() < KEY_BYTES)
+    {
         return Err(Problem::new(
             "weak-key",
             format!("{} has fewer than {KEY_BYTES} bytes", args.key),
         )
-        .help(format!("dotage generate {} --force --profile {profile}", args.key))
+        .help(format!(
+            "dotage generate {} --force --profile {profile}",
+            args.key
+        ))
         .into());
     }
     let missing: Vec<Problem> = wanted
         .iter()
         .filter(|(name, variable)| {
-            !secrets.contains_key(**name)
-                && variable.is_required(profile, args.service.as_deref())
+            !secrets.contains_key(**name) && variable.is_required(profile, args.service.as_deref())
         })
         .map(|(name, _)| contract::missing(&project.inventory, name, profile))
         .collect();
@@ -228,7 +233,10 @@ fn token(path: Option<&Path>) -> Result<Zeroizing<String>, Problem> {
             let text = String::from_utf8_lossy(&bytes).trim().to_owned();
             (text, Some(Place::file(path)))
         }
-        None => (std::env::var(TOKEN).unwrap_or_default().trim().to_owned(), None),
+        None => (
+            std::env::var(TOKEN).unwrap_or_default().trim().to_owned(),
+            None,
+        ),
     };
     let text = Zeroizing::new(text);
     let wrong = |message: &str| {
@@ -261,7 +269,11 @@ fn send(request: &Request, token: &str) -> Result<Answer, Problem> {
     let reply = child::curl(&Call {
         method: request.method,
         url: &request.url,
-        headers: &[&token, "Content-Type: application/json", "Accept: application/json"],
+        headers: &[
+            &token,
+            "Content-Type: application/json",
+            "Accept: application/json",
+        ],
         body: request.body.as_ref().map(|body| body.as_str()),
         without: &[TOKEN],
     })?;
@@ -275,7 +287,11 @@ fn send(request: &Request, token: &str) -> Result<Answer, Problem> {
     };
     let header = |name: &str| {
         let named = |(other, _): &&(String, String)| other == name;
-        reply.headers.iter().find(named).map(|(_, value)| value.clone())
+        reply
+            .headers
+            .iter()
+            .find(named)
+            .map(|(_, value)| value.clone())
     };
     Ok(Answer {
         status: reply.status,
