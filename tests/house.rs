@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["secret", "problem", "dialect", "preset", "time"],
     &["file", "yaml", "generate", "template", "report", "lint"],
-    &["vault", "inventory", "child", "journal"],
+    &["vault", "inventory", "child", "journal", "ci"],
     &["contract", "environment"],
     &["project"],
     &["cli"],
@@ -23,7 +23,7 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "base64",
         &[
-            "generate", "dialect", "template", "vault", "contract", "project",
+            "generate", "dialect", "template", "vault", "ci", "contract", "project",
         ],
     ),
     (
