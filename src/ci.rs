@@ -63,6 +63,11 @@ pub fn refused(name: &str) -> Option<&'static str> {
     let runner = ["GITHUB_", "RUNNER_", "ACTIONS_", "INPUT_", "STATE_"];
     if runner.iter().any(|start| name.starts_with(start)) || name == "CI" {
         Some("is the runner's own to set")
+    } else if ["DOTAGE_", "SOPS_AGE_"]
+        .iter()
+        .any(|start| name.starts_with(start))
+    {
+        Some("says where dotage finds an identity, and may be a command")
     } else if secret::steers(name)
         || ["HOME", "SHELL", "ENV"].contains(&name)
         || name.eq_ignore_ascii_case("NODE_OPTIONS")
@@ -125,6 +130,7 @@ mod tests {
             "RUBYOPT",
             "GIT_SSH_COMMAND",
             "GIT_CONFIG_COUNT",
+            "DOTAGE_IDENTITY_COMMAND",
         ] {
             assert!(refused(name).is_some(), "{name}");
         }

@@ -517,8 +517,7 @@ impl Lint<'_> {
             return;
         };
         // Many a program calls its stage ENV; a shell takes it for a path.
-        let steers =
-            secret::steers(name) || (name == "ENV" && assignment.value.contains(&b'/'));
+        let steers = secret::steers(name) || (name == "ENV" && assignment.value.contains(&b'/'));
         if steers {
             self.problems.push(
                 Problem::new(
