@@ -14,7 +14,7 @@ mod render;
 mod sources;
 mod survey;
 
-pub use identity::{default_file, identities, is_material};
+pub use identity::{default_file, given, identities, is_material};
 pub use render::{Made, Recipe};
 pub use sources::Sources;
 pub(crate) use survey::ruled;

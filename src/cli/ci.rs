@@ -1,5 +1,6 @@
 //! `dotage ci`: what a CI job asks, a subcommand for each platform.
 
+mod github;
 mod gitlab;
 
 use super::{Done, Failure, Shell};
@@ -14,11 +15,13 @@ pub(super) struct Args {
 
 #[derive(Subcommand)]
 enum Platform {
+    Github(github::Args),
     Gitlab(gitlab::Args),
 }
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     match &args.platform {
+        Platform::Github(args) => github::run(args, shell),
         Platform::Gitlab(args) => gitlab::run(args, shell),
     }
 }

@@ -21,7 +21,7 @@ const PAGES: usize = 200;
 /// How often a request is sent again that failed.
 const AGAIN: u32 = 4;
 /// The longest that a rate limit is waited for, all together.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Whose variables.
 pub enum Owner {

@@ -12,7 +12,7 @@
 //! enough of them.
 
 use crate::problem::{Problem, Severity};
-use crate::secret::{Name, Secret};
+use crate::secret::{self, Name, Secret};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::fmt::Write as _;
@@ -226,6 +226,15 @@ fn wanted<'a>(
             format!("{name} is a name that GitLab itself sets in each job"),
         )
         .help("give the variable another name in dotage.yaml"));
+    }
+    if secret::steers(name.as_str()) && !value.steers_process {
+        return Err(Problem::new(
+            "steers-process",
+            format!("{name} steers the programs of every job that gets it"),
+        )
+        .help(format!(
+            "if it is meant, say so in dotage.yaml: {name}: {{ steers_process: true }}"
+        )));
     }
     if name.as_str().len() > LONGEST_NAME {
         return Err(Problem::new(

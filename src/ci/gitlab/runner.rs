@@ -6,6 +6,7 @@
 //! line is printed as it is, value and all. So it has to be proven: a process above this one is gitlab-runner, or its
 //! helper, at work as `proxy-exec`. What it runs is asked of the kernel, since a process can call itself anything.
 
+use rustix::process::Pid;
 use std::fs;
 
 /// The most processes that are looked at.
@@ -14,7 +15,7 @@ const DEEPEST: usize = 64;
 /// Whether a process above this one is the runner's proxy, which hides what `::add-mask::` names.
 #[must_use]
 pub fn hides_at_run_time() -> bool {
-    let mut process = rustix::process::getppid().map_or(0, |parent| parent.as_raw_pid());
+    let mut process = rustix::process::getppid().map_or(0, Pid::as_raw_pid);
     for _ in 0..DEEPEST {
         if process <= 0 {
             return false;

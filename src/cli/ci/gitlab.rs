@@ -2,12 +2,17 @@
 
 mod sync;
 
-use super::super::{Done, Failure, Shell, print, say};
+use crate::ci::gitlab;
+use crate::cli::{Done, Failure, Shell, print, say};
 use crate::file::Attributes;
 use crate::generate::{self, Encoding};
 use crate::problem::{Place, Problem, Severity};
 use crate::project::{Project, Recipe};
+use crate::redact;
+use crate::secret::Name;
 use clap::{Subcommand, ValueEnum};
+use rustix::fs::FileType;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Give a GitLab job its values in a file closed to others; or put them into the project's variables
@@ -16,7 +21,7 @@ use std::path::{Path, PathBuf};
 /// values to one program and hides them in what it prints.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     #[command(subcommand)]
     sync: Option<Sync>,
     /// The profile [default: the only one, or development]
@@ -48,7 +53,7 @@ enum Export {
     Dotenv,
 }
 
-pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
+pub(in crate::cli) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     if let Some(Sync::Sync(args)) = &args.sync {
         return sync::run(args, shell);
     }
@@ -65,17 +70,21 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     if let Some(warning) = traced() {
         say(warning);
     }
-    if args.export == Export::None {
-        if args.to.is_some() {
-            return Err(
-                Problem::new("no-export", "--to names a file, and nothing goes into one")
-                    .help("dotage ci gitlab --export file --to PATH")
-                    .into(),
-            );
-        }
-        say(
-            "nothing is given to the job: its runner would hide none of it\nhelp: dotage run -- COMMAND, or --export file",
+    if args.to.is_some() && args.export == Export::None {
+        return Err(
+            Problem::new("no-export", "--to names a file, and nothing goes into one")
+                .help("dotage ci gitlab --export file --to PATH")
+                .into(),
         );
+    }
+    if gitlab::hides_at_run_time() {
+        mask(&project, profile, args, shell)?;
+    } else {
+        say(
+            "no mask is set: this runner hides nothing that it learns as a job runs\nhelp: dotage run -- COMMAND hides what the command prints",
+        );
+    }
+    if args.export == Export::None {
         return Ok(Done::Well);
     }
     let path = match &args.to {
@@ -103,6 +112,48 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     ));
     print(format!("{}\n", recipe.to.display()))?;
     Ok(Done::Well)
+}
+
+/// Has the runner hide every secret from now on.
+fn mask(project: &Project, profile: &str, args: &Args, shell: &Shell) -> Result<(), Problem> {
+    let into_file = rustix::fs::fstat(io::stderr())
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
+    if into_file {
+        return Err(Problem::new(
+            "stderr",
+            "stderr leads to a file, where the runner sees no mask and others may see the values",
+        )
+        .help("leave stderr alone: dotage ci gitlab"));
+    }
+    let wanted = project.names(args.service.as_deref())?;
+    let values = project.values(profile, &wanted, &|| shell.identities())?;
+    let sensitive = |name: &Name| wanted.get(name).is_some_and(|variable| variable.sensitive);
+    let secrets: Vec<_> = values
+        .secrets
+        .iter()
+        .filter(|(name, _)| sensitive(name))
+        .collect();
+    for (name, secret) in &secrets {
+        if let Some(why) = redact::cannot_hide(secret.expose()) {
+            say(
+                Problem::new("unmaskable", format!("{name} is not masked: {why}"))
+                    .severity(Severity::Warning)
+                    .help("give it a longer value"),
+            );
+        }
+    }
+    let masks = gitlab::masks(secrets);
+    let mut stderr = io::stderr().lock();
+    stderr
+        .write_all(&masks)
+        .and_then(|()| stderr.flush())
+        .map_err(|error| {
+            Problem::new(
+                "stderr",
+                format!("cannot write the masks: {}", error.kind()),
+            )
+            .help("check what stderr leads to")
+        })
 }
 
 /// What `CI_DEBUG_TRACE` shows.

@@ -166,6 +166,7 @@ fn names_of_the_platform_and_bytes_that_are_no_text_are_refused() {
     let said = [
         (name("CI_JOB_TOKEN"), secret("12345678"), true),
         (name("DOTAGE_IDENTITY"), secret("12345678"), true),
+        (name("LD_PRELOAD"), secret("/tmp/x.so"), true),
         (name(&"A".repeat(256)), secret("12345678"), true),
         (name("BYTES"), Secret::new(vec![0xff; 9]), true),
         (name("NUL"), secret("1234\05678"), true),
@@ -178,6 +179,7 @@ fn names_of_the_platform_and_bytes_that_are_no_text_are_refused() {
         [
             "platforms-name",
             "platforms-name",
+            "steers-process",
             "name-too-long",
             "not-text",
             "not-text",

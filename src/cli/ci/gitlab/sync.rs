@@ -1,8 +1,8 @@
 //! `dotage ci gitlab sync`: a profile's values, as the variables of a GitLab project or group.
 
-use super::super::super::{Done, Failure, Shell, print, say};
 use crate::child::{self, Call};
 use crate::ci::gitlab::{self, Answer, Api, Owner, Plan, Request, Step, Terms, Value};
+use crate::cli::{Done, Failure, Shell, print, say};
 use crate::contract;
 use crate::file;
 use crate::problem::{Place, Problem, Severity};
