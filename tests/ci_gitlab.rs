@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "ci/gitlab/job.rs"]
+mod job;
 #[path = "ci/gitlab/scene.rs"]
 mod scene;
 #[path = "ci/gitlab/sync.rs"]
