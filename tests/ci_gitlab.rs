@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "ci/gitlab/component.rs"]
+mod component;
 #[path = "ci/gitlab/job.rs"]
 mod job;
 #[path = "ci/gitlab/scene.rs"]

@@ -150,22 +150,45 @@ impl Scene {
         }
     }
 
+    /// A shell that runs a script, where dotage would run.
+    pub(crate) fn shell(&self, shell: &[&str], script: &Path) -> Command {
+        let dotage = self.dotage(&[]);
+        let mut command = Command::new(shell[0]);
+        command
+            .args(&shell[1..])
+            .arg(script)
+            .current_dir(self.project())
+            .env_clear()
+            .envs(
+                dotage
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            );
+        command
+    }
+
     /// The secret that a text holds, whole or a line of it.
     pub(crate) fn leak(&self, text: &[u8]) -> Option<&'static str> {
-        let holds = |needle: &str| {
-            text.windows(needle.len())
-                .any(|window| window == needle.as_bytes())
-        };
+        let key = !self.key.is_empty() && contains(text, &self.key);
+        self.leak_of_values(text).or(key.then_some("the identity"))
+    }
+
+    /// The same, of the vault's values alone.
+    pub(crate) fn leak_of_values(&self, text: &[u8]) -> Option<&'static str> {
         let lines = |(name, value): &(&'static str, String)| {
             value
                 .lines()
                 .filter(|line| line.len() > 20)
-                .any(holds)
+                .any(|line| contains(text, line))
                 .then_some(*name)
         };
-        let key = (!self.key.is_empty() && holds(&self.key)).then_some("the identity");
-        self.values.iter().find_map(lines).or(key)
+        self.values.iter().find_map(lines)
     }
+}
+
+fn contains(text: &[u8], needle: &str) -> bool {
+    text.windows(needle.len())
+        .any(|window| window == needle.as_bytes())
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {
