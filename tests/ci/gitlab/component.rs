@@ -75,20 +75,38 @@ impl Repository {
         self
     }
 
+    /// A PATH that has dotage.
+    fn on_path(&self) -> String {
+        let dotage = Path::new(env!("CARGO_BIN_EXE_dotage")).parent().unwrap();
+        format!("{}:{}", dotage.display(), std::env::var("PATH").unwrap())
+    }
+
     /// What gitlab-ci-local says and what its exit code is. Whatever it left, no value is in it.
     fn run(&self, args: &[&str]) -> (i32, String) {
-        let dotage = Path::new(env!("CARGO_BIN_EXE_dotage")).parent().unwrap();
-        let path = format!("{}:{}", dotage.display(), std::env::var("PATH").unwrap());
-        self.run_on(&path, args)
+        self.run_on(&self.on_path(), args)
     }
 
     fn run_on(&self, path: &str, args: &[&str]) -> (i32, String) {
+        let output = self.output(path, args);
+        self.search(&output);
+        let left: Vec<_> = fs::read_dir(self.scene.path("home"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.starts_with('.'))
+            .collect();
+        assert!(left.is_empty(), "temporary files are left: {left:?}");
+        let said = text(&output.stdout) + &text(&output.stderr);
+        (output.status.code().unwrap(), said)
+    }
+
+    fn output(&self, path: &str, args: &[&str]) -> Output {
         let program =
             Path::new(ROOT).join("target/consumers/gitlab/node_modules/.bin/gitlab-ci-local");
-        let output = Command::new(program)
+        Command::new(program)
             .args([
                 "--force-shell-executor",
                 "--no-color",
+                "--no-json-schema-validation",
                 "--variables-file",
                 "../variables.yml",
             ])
@@ -100,10 +118,7 @@ impl Repository {
             .env("TMPDIR", self.scene.path("home"))
             .env("LC_ALL", "C.UTF-8")
             .output()
-            .expect("gitlab-ci-local: run tests/install");
-        self.search(&output);
-        let said = text(&output.stdout) + &text(&output.stderr);
-        (output.status.code().unwrap(), said)
+            .expect("gitlab-ci-local: run tests/install")
     }
 
     fn search(&self, output: &Output) {
@@ -223,6 +238,17 @@ fn a_deployment_that_fails_fails_the_job_and_one_without_a_key_never_begins() {
     assert!(!here.got());
 }
 
+/// What the other tests look for in a log is there when a job shows it.
+#[test]
+fn a_careless_job_shows_what_it_prints_outside_of_run() {
+    let job =
+        "deploy: { extends: .dotage, environment: production, script: dotage get API_TOKEN }\n";
+    let here = Repository::new(&pipeline(job));
+    let output = here.identity("file").output(&here.on_path(), &["deploy"]);
+    assert!(output.status.success());
+    assert_eq!(here.scene.leak(&output.stdout), Some("API_TOKEN"));
+}
+
 #[test]
 fn a_broken_contract_stops_the_job() {
     let job = "deploy: { extends: .dotage, environment: production, script: dotage run -- ./deploy.sh }\n";
@@ -277,13 +303,6 @@ many:
             assert!(said.contains("FAIL 9"), "{said}");
         }
         assert!(said.contains("mode 600"), "{said}");
-        // The file is gone with the script.
-        let home = fs::read_dir(here.scene.path("home")).unwrap().flatten();
-        let left: Vec<_> = home
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .filter(|name| !name.starts_with('.'))
-            .collect();
-        assert!(left.is_empty(), "{left:?}");
     }
     let (code, said) = here.run(&["many"]);
     assert_eq!(code, 0, "{said}");
