@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Args {
     #[command(subcommand)]
-    sync: Option<Sync>,
+    verb: Option<Verb>,
     /// The profile [default: the only one, or development]
     #[arg(short = 'P', long, env = "DOTAGE_PROFILE", hide_env_values = true)]
     profile: Option<String>,
@@ -39,7 +39,7 @@ pub(in crate::cli) struct Args {
 }
 
 #[derive(Subcommand)]
-enum Sync {
+enum Verb {
     Sync(sync::Args),
 }
 
@@ -54,7 +54,7 @@ enum Export {
 }
 
 pub(in crate::cli) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
-    if let Some(Sync::Sync(args)) = &args.sync {
+    if let Some(Verb::Sync(args)) = &args.verb {
         return sync::run(args, shell);
     }
     if args.export == Export::Dotenv {

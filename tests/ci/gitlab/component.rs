@@ -100,9 +100,9 @@ impl Repository {
     }
 
     fn output(&self, path: &str, args: &[&str]) -> Output {
-        let program =
-            Path::new(ROOT).join("target/consumers/gitlab/node_modules/.bin/gitlab-ci-local");
-        Command::new(program)
+        let installed = Path::new(ROOT).join("target/consumers");
+        Command::new(installed.join("node/node_modules/node-20/bin/node"))
+            .arg(installed.join("gitlab/node_modules/gitlab-ci-local/dist/index.js"))
             .args([
                 "--force-shell-executor",
                 "--no-color",
@@ -205,10 +205,19 @@ fn the_four_lines_of_the_readme_deploy_and_show_nothing() {
         assert_eq!(code, 0, "{said}");
         assert_hidden(&here, &said);
         assert!(here.got());
+        // The whole pipeline too, with all that the component adds.
+        let preview = here.output(&here.on_path(), &["--preview"]);
+        let whole = here.scene.path("whole.yml");
+        fs::write(&whole, preview.stdout).unwrap();
+        assert!(
+            fs::read_to_string(&whole)
+                .unwrap()
+                .contains("\ndotage-check:\n")
+        );
         let schema =
             Command::new(Path::new(ROOT).join("target/consumers/venv/bin/check-jsonschema"))
                 .args(["--builtin-schema", "vendor.gitlab-ci"])
-                .arg(here.path(".gitlab-ci.yml"))
+                .args([here.path(".gitlab-ci.yml"), whole])
                 .output()
                 .expect("check-jsonschema: run tests/install");
         assert!(schema.status.success(), "{}", text(&schema.stdout));
