@@ -6,6 +6,8 @@
 //! handed back. A platform's rules are read off its runner's source, which each of the files here names.
 
 pub mod github;
+pub mod job;
+pub mod shell;
 
 use crate::secret;
 

@@ -1,5 +1,6 @@
 //! `dotage ci`: what a CI job asks, a subcommand for each platform.
 
+mod doctor;
 mod github;
 
 use super::{Done, Failure, Shell};
@@ -15,10 +16,12 @@ pub(super) struct Args {
 #[derive(Subcommand)]
 enum Platform {
     Github(github::Args),
+    Doctor(doctor::Args),
 }
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     match &args.platform {
         Platform::Github(args) => github::run(args, shell),
+        Platform::Doctor(args) => doctor::run(args, shell),
     }
 }

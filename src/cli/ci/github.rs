@@ -48,7 +48,7 @@ pub(in crate::cli) struct Args {
     /// Where the values go
     #[arg(long, value_enum, default_value_t = Export::Env)]
     export: Export,
-    /// Hand these over as files, whatever they hold: NAME_FILE is then the path
+    /// Hand these over as files, whatever they hold: `NAME_FILE` is then the path
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     as_file: Vec<String>,
     /// Hand these over as variables although they have several lines
@@ -527,7 +527,7 @@ fn unambiguous(named: Vec<(String, Vec<u8>)>) -> Result<Vec<(String, Vec<u8>)>, 
 }
 
 /// A warning for each secret that no mask can hide.
-fn unmaskable(secrets: &[(&Name, &Secret)]) -> Vec<Problem> {
+pub(super) fn unmaskable(secrets: &[(&Name, &Secret)]) -> Vec<Problem> {
     secrets
         .iter()
         .filter_map(|(name, value)| {
@@ -544,12 +544,12 @@ fn unmaskable(secrets: &[(&Name, &Secret)]) -> Vec<Problem> {
 }
 
 /// Problems as annotations of the job. On stderr, where the masks are: the runner reads each stream by itself.
-fn annotate(problems: &[Problem]) {
+pub(super) fn annotate(problems: &[Problem]) {
     let text = report::text(Form::Github, problems, &[]);
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-fn counted(count: usize, one: &str) -> String {
+pub(super) fn counted(count: usize, one: &str) -> String {
     let several = if count == 1 { "" } else { "s" };
     format!("{count} {one}{several}")
 }
