@@ -10,6 +10,8 @@
     reason = "a test"
 )]
 
+#[path = "ci/action.rs"]
+mod action;
 #[path = "ci/leaks.rs"]
 mod leaks;
 #[path = "ci/records.rs"]

@@ -3,7 +3,7 @@
 use dotage::ci::github::records;
 
 /// A runner's reader of `GITHUB_ENV` and `GITHUB_OUTPUT`: the entries, or what it stops at.
-pub fn read(text: &str) -> Result<Vec<(String, String)>, &'static str> {
+pub(super) fn read(text: &str) -> Result<Vec<(String, String)>, &'static str> {
     let mut entries = Vec::new();
     let mut rest = text;
     // A line and what ends it, which on Linux is a line feed alone.
@@ -67,7 +67,7 @@ pub fn read(text: &str) -> Result<Vec<(String, String)>, &'static str> {
 }
 
 /// Values that whoever can choose one would choose.
-pub fn hostile() -> Vec<String> {
+pub(super) fn hostile() -> Vec<String> {
     let mut values: Vec<String> = [
         "",
         "plain",

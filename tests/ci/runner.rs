@@ -8,11 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeSet;
 
 /// What a runner shows for what it hides.
-pub const HIDDEN: &str = "***";
+pub(super) const HIDDEN: &str = "***";
 
 /// A job's runner.
 #[derive(Default)]
-pub struct Runner {
+pub(super) struct Runner {
     masks: BTreeSet<String>,
     /// The token that lets commands be taken again.
     stopped: Option<String>,
@@ -20,7 +20,7 @@ pub struct Runner {
 
 impl Runner {
     /// The log of what a step prints, on either stream.
-    pub fn log(&mut self, output: &str) -> String {
+    pub(super) fn log(&mut self, output: &str) -> String {
         let mut log = String::new();
         for line in output.split('\n') {
             let line = line.strip_suffix('\r').unwrap_or(line);
@@ -33,11 +33,11 @@ impl Runner {
     }
 
     /// Whether a job's output of this value reaches other jobs.
-    pub fn passes_on(&self, value: &str) -> bool {
+    pub(super) fn passes_on(&self, value: &str) -> bool {
         self.hide(value) == value
     }
 
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.masks.len()
     }
 
@@ -79,7 +79,7 @@ impl Runner {
     }
 
     /// Every occurrence of every mask, those that touch or overlap as one.
-    pub fn hide(&self, line: &str) -> String {
+    pub(super) fn hide(&self, line: &str) -> String {
         let mut hidden = vec![false; line.len()];
         for mask in &self.masks {
             let mut from = 0;

@@ -1,7 +1,7 @@
 //! `dotage ci doctor`: what a job has, what its log will hide, and what would leak.
 
 use super::super::{Done, Failure, Shell, form, say};
-use super::github::{annotate, counted, unmaskable};
+use super::github::{annotate, counted, explained, unmaskable};
 use crate::ci::github::{self, Level, MANY_MASKS};
 use crate::ci::job::{Job, RULES};
 use crate::ci::{self, Platform};
@@ -92,7 +92,7 @@ pub(in crate::cli) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     match none {
         // What a fork is to have.
         Some(_) if job.is_fork() => Ok(done),
-        Some(problem) => Err(problem.into()),
+        Some(problem) => Err(explained(problem).into()),
         None => Ok(done),
     }
 }

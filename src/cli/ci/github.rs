@@ -586,7 +586,7 @@ fn plan(handover: &Handover, args: &Args, masks: usize) -> String {
 }
 
 /// What a job without an identity is told: why it may have none, beside where one was looked for.
-fn explained(problem: Problem) -> Problem {
+pub(super) fn explained(problem: Problem) -> Problem {
     if problem.rule != Problem::NO_IDENTITY {
         return problem;
     }
