@@ -14,7 +14,11 @@
 mod action;
 #[path = "ci/leaks.rs"]
 mod leaks;
+#[path = "ci/linters.rs"]
+mod linters;
 #[path = "ci/records.rs"]
 mod records;
 #[path = "ci/runner.rs"]
 mod runner;
+#[path = "ci/verb.rs"]
+mod verb;

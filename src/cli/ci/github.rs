@@ -20,10 +20,12 @@ use crate::redact;
 use crate::report::{self, Form};
 use crate::secret::{Name, Secret};
 use clap::ValueEnum;
+use rustix::fs::FileType;
 use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
@@ -334,11 +336,17 @@ fn hand_over(
     }
     // All that is to be written is made, and can be written, before anything is.
     let made = Made::new(handover, project, args, shell)?;
-    let failed = |error: io::Error| {
-        let message = format!("the masks can't be written to stderr: {}", error.kind());
-        Problem::new("stderr", message)
-            .help("nothing was handed over; let stderr lead to the job's log")
+    let lost = |why: String| {
+        Problem::new(
+            "stderr",
+            format!("the masks can't be written to stderr: {why}"),
+        )
+        .help("nothing was handed over; let stderr lead to the job's log")
     };
+    let failed = |error: io::Error| lost(error.kind().to_string());
+    if is_null(&io::stderr()) && masks.count > 0 {
+        return Err(lost("it is /dev/null".to_owned()).into());
+    }
     io::stderr().write_all(&masks.commands).map_err(failed)?;
     annotate(&warnings);
     if let Err(problem) = made.write(project) {
@@ -353,6 +361,15 @@ fn hand_over(
         masks.count
     ));
     Ok(Done::Well)
+}
+
+/// Whether what is written there is gone.
+fn is_null(stream: &impl AsFd) -> bool {
+    let null = rustix::fs::stat("/dev/null").map(|null| null.st_rdev);
+    rustix::fs::fstat(stream).is_ok_and(|stat| {
+        FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+            && Ok(stat.st_rdev) == null
+    })
 }
 
 /// What is written, in the order that it is written in.
