@@ -7,6 +7,8 @@
 
 pub mod github;
 pub mod gitlab;
+pub mod job;
+pub mod shell;
 
 use crate::secret;
 

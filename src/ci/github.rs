@@ -40,6 +40,7 @@ pub enum Level {
 }
 
 /// Commands that mask secrets.
+#[derive(Default)]
 pub struct Masks {
     /// A command a line.
     pub commands: Zeroizing<Vec<u8>>,
@@ -57,56 +58,86 @@ pub fn masks<'s>(secrets: &[(&'s Name, &'s Secret)], level: Level) -> Masks {
             Encoding::Raw | Encoding::Password | Encoding::Leaf | Encoding::Line
         )
     };
-    let kept = |encoding, part: bool| match level {
-        Level::Minimal => plain(encoding),
-        Level::Standard => {
-            let bytes = matches!(
-                encoding,
-                Encoding::Base64 | Encoding::Base64Url | Encoding::Hex
-            );
-            plain(encoding) || bytes || !part
-        }
-        Level::Paranoid => true,
+    let bytes = |encoding| {
+        matches!(
+            encoding,
+            Encoding::Base64 | Encoding::Base64Url | Encoding::Hex
+        )
     };
-    let whole = secrets
-        .iter()
-        .flat_map(|(_, secret)| lines(secret.expose()));
-    let parts = needles
-        .iter()
-        .filter(|needle| plain(needle.encoding))
-        .map(|needle| needle.bytes);
-    let encoded = needles
-        .iter()
-        .filter(|needle| !plain(needle.encoding) && kept(needle.encoding, needle.part))
-        .map(|needle| needle.bytes);
-    let mut registered = HashSet::new();
-    let mut commands = Zeroizing::new(Vec::with_capacity(64 << 10));
-    let mut count = 0;
-    let mut derived: HashSet<Vec<u8>> = HashSet::new();
-    for (mask, plain) in whole
-        .chain(parts)
-        .map(|mask| (mask, true))
-        .chain(encoded.map(|mask| (mask, false)))
-    {
-        let unmaskable = mask.iter().any(|byte| b"\r\n\0".contains(byte));
-        if unmaskable
-            || std::str::from_utf8(mask).is_err()
-            || derived.contains(mask)
-            || !registered.insert(mask)
-        {
-            continue;
-        }
-        if plain {
-            derive(mask, &mut derived);
-        }
-        count += 1;
-        command(mask, &mut commands);
+    // A part of a value is printed as a secret of its own: a leaf in any way, a line as the document that it is in.
+    let of_parts = |wanted: &dyn Fn(Encoding) -> bool| {
+        let parts = needles.iter().filter(|needle| wanted(needle.encoding));
+        let parts = parts.map(|part| (part.name, Secret::new(part.bytes.to_vec())));
+        let parts: Vec<(&Name, Secret)> = parts.collect();
+        Needles::new(parts.iter().map(|(name, secret)| (*name, secret)))
+    };
+    let (leaves, lines) = match level {
+        Level::Standard => (
+            of_parts(&|part| matches!(part, Encoding::Leaf | Encoding::Password)),
+            of_parts(&|part| part == Encoding::Line),
+        ),
+        Level::Minimal | Level::Paranoid => (Needles::new([]), Needles::new([])),
+    };
+    let mut masks = Registered::default();
+    for (_, secret) in secrets {
+        several(secret.expose()).for_each(|line| masks.add_value(line));
     }
-    Masks { commands, count }
+    for needle in needles.iter().filter(|needle| plain(needle.encoding)) {
+        masks.add_value(needle.bytes);
+    }
+    for needle in needles.iter().filter(|needle| !plain(needle.encoding)) {
+        let wanted = match level {
+            Level::Minimal => false,
+            Level::Standard => bytes(needle.encoding) || !needle.part,
+            Level::Paranoid => true,
+        };
+        if wanted {
+            masks.add(needle.bytes);
+        }
+    }
+    for needle in leaves.iter().filter(|needle| !needle.part) {
+        masks.add(needle.bytes);
+    }
+    for needle in lines.iter().filter(|needle| {
+        !needle.part && matches!(needle.encoding, Encoding::Percent | Encoding::Json)
+    }) {
+        masks.add(needle.bytes);
+    }
+    masks.masks
+}
+
+/// The masks so far.
+#[derive(Default)]
+struct Registered {
+    masks: Masks,
+    all: HashSet<Vec<u8>>,
+    /// What the runner derives from them.
+    derived: HashSet<Vec<u8>>,
+}
+
+impl Registered {
+    /// Registers a value, from which the runner derives more.
+    fn add_value(&mut self, value: &[u8]) {
+        if self.add(value) {
+            derive(value, &mut self.derived);
+        }
+    }
+
+    fn add(&mut self, mask: &[u8]) -> bool {
+        let unmaskable = mask.iter().any(|byte| b"\r\n\0".contains(byte))
+            || std::str::from_utf8(mask).is_err();
+        if unmaskable || self.derived.contains(mask) || self.all.contains(mask) {
+            return false;
+        }
+        self.all.insert(mask.to_vec());
+        self.masks.count += 1;
+        command(mask, &mut self.masks.commands);
+        true
+    }
 }
 
 /// The lines of a value that are masked: not what every PEM file has.
-fn lines(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn several(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value
         .split(|byte| b"\r\n".contains(byte))
         .map(<[u8]>::trim_ascii)

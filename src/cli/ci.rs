@@ -1,5 +1,6 @@
 //! `dotage ci`: what a CI job asks, a subcommand for each platform.
 
+mod doctor;
 mod github;
 mod gitlab;
 
@@ -17,11 +18,13 @@ pub(super) struct Args {
 enum Platform {
     Github(github::Args),
     Gitlab(gitlab::Args),
+    Doctor(doctor::Args),
 }
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     match &args.platform {
         Platform::Github(args) => github::run(args, shell),
         Platform::Gitlab(args) => gitlab::run(args, shell),
+        Platform::Doctor(args) => doctor::run(args, shell),
     }
 }

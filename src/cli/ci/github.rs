@@ -20,10 +20,12 @@ use crate::redact;
 use crate::report::{self, Form};
 use crate::secret::{Name, Secret};
 use clap::ValueEnum;
+use rustix::fs::FileType;
 use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
@@ -48,7 +50,7 @@ pub(in crate::cli) struct Args {
     /// Where the values go
     #[arg(long, value_enum, default_value_t = Export::Env)]
     export: Export,
-    /// Hand these over as files, whatever they hold: NAME_FILE is then the path
+    /// Hand these over as files, whatever they hold: `NAME_FILE` is then the path
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     as_file: Vec<String>,
     /// Hand these over as variables although they have several lines
@@ -334,11 +336,17 @@ fn hand_over(
     }
     // All that is to be written is made, and can be written, before anything is.
     let made = Made::new(handover, project, args, shell)?;
-    let failed = |error: io::Error| {
-        let message = format!("the masks can't be written to stderr: {}", error.kind());
-        Problem::new("stderr", message)
-            .help("nothing was handed over; let stderr lead to the job's log")
+    let lost = |why: String| {
+        Problem::new(
+            "stderr",
+            format!("the masks can't be written to stderr: {why}"),
+        )
+        .help("nothing was handed over; let stderr lead to the job's log")
     };
+    let failed = |error: io::Error| lost(error.kind().to_string());
+    if is_null(&io::stderr()) && masks.count > 0 {
+        return Err(lost("it is /dev/null".to_owned()).into());
+    }
     io::stderr().write_all(&masks.commands).map_err(failed)?;
     annotate(&warnings);
     if let Err(problem) = made.write(project) {
@@ -353,6 +361,15 @@ fn hand_over(
         masks.count
     ));
     Ok(Done::Well)
+}
+
+/// Whether what is written there is gone.
+fn is_null(stream: &impl AsFd) -> bool {
+    let null = rustix::fs::stat("/dev/null").map(|null| null.st_rdev);
+    rustix::fs::fstat(stream).is_ok_and(|stat| {
+        FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+            && Ok(stat.st_rdev) == null
+    })
 }
 
 /// What is written, in the order that it is written in.
@@ -527,7 +544,7 @@ fn unambiguous(named: Vec<(String, Vec<u8>)>) -> Result<Vec<(String, Vec<u8>)>, 
 }
 
 /// A warning for each secret that no mask can hide.
-fn unmaskable(secrets: &[(&Name, &Secret)]) -> Vec<Problem> {
+pub(super) fn unmaskable(secrets: &[(&Name, &Secret)]) -> Vec<Problem> {
     secrets
         .iter()
         .filter_map(|(name, value)| {
@@ -544,12 +561,12 @@ fn unmaskable(secrets: &[(&Name, &Secret)]) -> Vec<Problem> {
 }
 
 /// Problems as annotations of the job. On stderr, where the masks are: the runner reads each stream by itself.
-fn annotate(problems: &[Problem]) {
+pub(super) fn annotate(problems: &[Problem]) {
     let text = report::text(Form::Github, problems, &[]);
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-fn counted(count: usize, one: &str) -> String {
+pub(super) fn counted(count: usize, one: &str) -> String {
     let several = if count == 1 { "" } else { "s" };
     format!("{count} {one}{several}")
 }
@@ -586,7 +603,7 @@ fn plan(handover: &Handover, args: &Args, masks: usize) -> String {
 }
 
 /// What a job without an identity is told: why it may have none, beside where one was looked for.
-fn explained(problem: Problem) -> Problem {
+pub(super) fn explained(problem: Problem) -> Problem {
     if problem.rule != Problem::NO_IDENTITY {
         return problem;
     }
