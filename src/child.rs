@@ -18,9 +18,6 @@ use zeroize::Zeroizing;
 /// The most that a command may print: an identity file is a few hundred bytes, an SSH key a few thousand.
 const OUTPUT_LIMIT: usize = 64 * 1024;
 
-/// One environment string, `NAME=value` without its NUL: `MAX_ARG_STRLEN` of Linux's execve(2).
-const ENVIRONMENT_STRING: usize = 131_071;
-
 /// How large a core file might have been before [`harden`].
 static CORE: OnceLock<Rlimit> = OnceLock::new();
 

@@ -518,6 +518,19 @@ fn a_redacted_terminal_is_a_terminal_and_the_users_own_is_left_as_it_was() {
     assert_eq!(shown, "code 143\nunchanged\n");
 }
 
+/// A password is asked on /dev/tty, and a pager behind us reads from it: it stays the user's where stdin is a pipe.
+#[test]
+fn the_users_terminal_stays_where_the_program_reads_from_a_pipe() {
+    let desk = Desk::new();
+    let script = "echo piped | \"$0\" run --redact always -- sh -c '
+        test -t 1 && cat; stty size <&1; printf \"key? \"; read key </dev/tty; echo \"got $key $SECRET\"'";
+    let mut terminal = Terminal::start(shell(&desk, script));
+    assert_eq!(terminal.shows("key? "), "piped\n24 80\nkey? ");
+    terminal.types("k\r");
+    let (shown, code) = terminal.end();
+    assert_eq!((shown.as_str(), code), ("k\ngot k [SECRET]\n", 0));
+}
+
 #[test]
 fn a_redacted_terminal_has_the_size_of_the_users() {
     let desk = Desk::new();
@@ -535,13 +548,19 @@ fn a_redacted_terminal_has_the_size_of_the_users() {
 fn an_interrupt_from_the_terminal_comes_once() {
     let desk = Desk::new();
     let counts = "sh -c 'trap \"n=x\\$n; echo int >&2\" INT; echo ready >&2; i=0; while [ $i -lt 12 ]; do sleep 0.1; i=$((i+1)); done; echo n=$n >&2; exit 4'";
-    for options in ["--redact always", "--redact auto", "--redact never"] {
-        let script = format!("exec \"$0\" run {options} -- {counts} >out");
+    for (options, to) in [
+        ("--redact always", ""),
+        ("--redact always", ">out"),
+        ("--redact always", "</dev/null"),
+        ("--redact auto", ">out"),
+        ("--redact never", ""),
+    ] {
+        let script = format!("exec \"$0\" run {options} -- {counts} {to}");
         let mut terminal = Terminal::start(shell(&desk, &script));
         terminal.shows("ready");
         terminal.types("\x03");
         let (shown, code) = terminal.end();
-        assert!(shown.contains("n=x\n"), "{options}: {shown}");
+        assert!(shown.contains("n=x\n"), "{options} {to}: {shown}");
         assert_eq!(code, 4, "{options}");
     }
 }

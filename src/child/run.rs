@@ -6,13 +6,16 @@
 //! Else it stays in our process group, so the terminal reaches it as if we weren't there, and a signal that only we got
 //! is passed on. The kernel says which is which: what a terminal sends has the origin `SI_KERNEL`.
 //!
-//! A stream that is a terminal gets a pseudoterminal, so that the program keeps its colours and its prompts. The program
-//! leads a session of its own then, as it must to have that terminal for its own, and every signal is passed on.
+//! A stream that is a terminal gets a pseudoterminal, so that the program keeps its colours and its prompts. If it also
+//! reads from the terminal, the pseudoterminal has to be all of a terminal: the program leads a session of its own on
+//! it, gets what is typed, and every signal is passed on. Else only what it prints goes there, and the user's terminal
+//! stays its own: for Ctrl-C, for a password that is asked on /dev/tty, for a pager behind it.
 //!
 //! What the program printed before it ended is read to its last byte. A process that it left behind may hold the pipe
 //! open for years: it is read for one more second, and then closed, as if the reader had gone.
 
-use super::{ENVIRONMENT_STRING, restored};
+use super::restored;
+use crate::dialect::ENVIRONMENT_STRING;
 use crate::problem::Problem;
 use crate::redact::{Marker, Needles, Redactor};
 use crate::secret::{self, Name, Secret};
@@ -200,7 +203,11 @@ impl Program {
             // Both streams share one terminal, as they did before.
             *way = Way::Terminal;
             if terminal.is_none() {
-                let (opened, theirs) = Terminal::open(to).map_err(cannot)?;
+                // In the background nothing is read from a terminal, and its mode is not touched.
+                let reads = name == "stdout"
+                    && io::stdin().is_terminal()
+                    && tcgetpgrp(stdio::stdin()).is_ok_and(|group| group == getpgrp());
+                let (opened, theirs) = Terminal::open(to, reads).map_err(cannot)?;
                 let from = opened.ours.as_fd().try_clone_to_owned().map_err(cannot)?;
                 streams.push(Stream::new(from, to, name));
                 terminal = Some((opened, theirs));
@@ -214,10 +221,10 @@ impl Program {
                 .into_iter()
                 .map(|stream| scope.spawn(move || stream.show(needles, marker, over, ended)))
                 .collect();
-            let raw = terminal.as_ref().and_then(|terminal| {
-                let raw = terminal.feeds.then(Raw::new)??;
+            let session = terminal.as_ref().filter(|terminal| terminal.session);
+            let raw = session.and_then(|terminal| {
                 scope.spawn(move || terminal.feed(over));
-                Some(raw)
+                Raw::new()
             });
             let code = signals.until_the_end_of(child, terminal.as_ref());
             let _ = ended.set(Instant::now());
@@ -244,24 +251,22 @@ impl Program {
     ) -> Result<(Pid, Option<Terminal>), Failed> {
         let Program { mut command, name } = self;
         let started = match terminal {
-            None => {
-                command.stdout(stdout).stderr(stderr);
-                restored(|| command.spawn()).map(|child| (child, None))
-            }
-            Some((terminal, theirs)) => {
+            Some((terminal, theirs)) if terminal.session => {
                 let mut command = pty_process::blocking::Command::from(command);
-                if !io::stdin().is_terminal() {
-                    command = command.stdin(Stdio::inherit());
-                }
-                if !matches!(stdout, Way::Terminal) {
-                    command = command.stdout(stdout);
-                }
                 if !matches!(stderr, Way::Terminal) {
-                    command = command.stderr(stderr);
+                    command = command.stderr(stderr.stdio(None).map_err(cannot)?);
                 }
                 restored(|| command.spawn(theirs))
                     .map(|child| (child, Some(terminal)))
                     .map_err(io_error)
+            }
+            other => {
+                let theirs = other.as_ref().map(|(_, theirs)| theirs);
+                command
+                    .stdout(stdout.stdio(theirs).map_err(cannot)?)
+                    .stderr(stderr.stdio(theirs).map_err(cannot)?);
+                let started = restored(|| command.spawn());
+                started.map(|child| (child, other.map(|(terminal, _)| terminal)))
             }
         };
         match started {
@@ -278,12 +283,13 @@ enum Way {
     Terminal,
 }
 
-impl From<Way> for Stdio {
-    fn from(way: Way) -> Stdio {
-        match way {
-            Way::Pipe(pipe) => pipe.into(),
-            Way::Inherited | Way::Terminal => Stdio::inherit(),
-        }
+impl Way {
+    fn stdio(self, terminal: Option<&Pts>) -> io::Result<Stdio> {
+        Ok(match (self, terminal) {
+            (Way::Pipe(pipe), _) => pipe.into(),
+            (Way::Terminal, Some(terminal)) => terminal.as_fd().try_clone_to_owned()?.into(),
+            (Way::Inherited | Way::Terminal, _) => Stdio::inherit(),
+        })
     }
 }
 
@@ -444,25 +450,26 @@ impl Write for Sink {
 struct Terminal {
     ours: Pty,
     outer: BorrowedFd<'static>,
-    /// Whether what is typed is the program's.
-    feeds: bool,
+    /// Whether the program leads a session on it, and what is typed is the program's.
+    session: bool,
 }
 
 impl Terminal {
     /// A pseudoterminal like this terminal.
-    fn open(outer: BorrowedFd<'static>) -> io::Result<(Terminal, Pts)> {
+    fn open(outer: BorrowedFd<'static>, session: bool) -> io::Result<(Terminal, Pts)> {
         let (ours, theirs) = pty_process::blocking::open().map_err(io_error)?;
-        let stdin = stdio::stdin();
-        // In the background nothing is read from a terminal, and its mode is not touched.
-        let feeds = stdin.is_terminal() && tcgetpgrp(stdin).is_ok_and(|group| group == getpgrp());
         let mut mode = tcgetattr(outer)?;
-        if !feeds {
+        if !session {
             // The outer terminal stays as it is, and ends the lines itself.
             mode.output_modes.remove(OutputModes::OPOST);
         }
         tcsetattr(&theirs, OptionalActions::Now, &mode)?;
         ioctl_fionbio(&ours, true)?;
-        let terminal = Terminal { ours, outer, feeds };
+        let terminal = Terminal {
+            ours,
+            outer,
+            session,
+        };
         terminal.fit();
         Ok((terminal, theirs))
     }
@@ -559,22 +566,24 @@ impl Signals {
                 }
                 continue;
             }
-            // What a terminal sent went to every process of its session's group in front: to the program too, unless it
-            // has a terminal of its own. A hangup went to the first process alone.
+            // What a terminal sent went to every process of the group in front: to the program too, unless it has a
+            // terminal of its own. But a hangup goes to the first process of a session alone, and a new size is to be
+            // looked at when the pseudoterminal has it.
             let by_terminal = signal.si_code == FROM_THE_KERNEL;
+            let session = terminal.is_some_and(|terminal| terminal.session);
             let passed = PASSED_ON
                 .into_iter()
                 .find(|passed| passed.as_raw() == signal.si_signo);
+            if let (Some(Signal::WINCH), Some(terminal)) = (passed, terminal) {
+                terminal.fit();
+            }
             // It isn't waited for yet, so the number is still its own.
-            let _ = match (passed, terminal) {
-                (Some(Signal::WINCH), Some(terminal)) if by_terminal => {
-                    terminal.fit();
-                    Ok(())
-                }
-                (Some(Signal::INT | Signal::QUIT | Signal::WINCH), None) if by_terminal => Ok(()),
-                (Some(signal), Some(_)) if by_terminal => kill_process_group(child, signal),
-                (Some(signal), _) => kill_process(child, signal),
-                (None, _) => Ok(()),
+            let _ = match passed {
+                None => Ok(()),
+                Some(Signal::INT | Signal::QUIT) if by_terminal && !session => Ok(()),
+                Some(Signal::WINCH) if by_terminal && (session || terminal.is_none()) => Ok(()),
+                Some(signal) if by_terminal && session => kill_process_group(child, signal),
+                Some(signal) => kill_process(child, signal),
             };
         }
         FAILED
