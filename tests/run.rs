@@ -420,6 +420,40 @@ fn signals_are_passed_on() {
     assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
 }
 
+/// The first process of a container gets no signal that it has no handler for, and every orphan.
+#[test]
+fn as_the_first_process_it_passes_signals_on_and_lets_orphans_go() {
+    assert!(rustix::process::geteuid().is_root(), "run as root");
+    let desk = Desk::new();
+    let script = "sh -c 'sleep 0.1 & :'; sleep 0.5; cat /proc/[0-9]*/stat | grep -c ') Z '
+        trap 'echo got TERM; exit 4' TERM; echo ready; while :; do sleep 0.05; done";
+    let run = desk.running(&[], script);
+    let mut unshare = Command::new("unshare")
+        .args(["--pid", "--fork", "--mount-proc", DOTAGE])
+        .args(run.get_args())
+        .env_clear()
+        .envs(
+            run.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .current_dir(desk.path(""))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("unshare: run tests/install");
+    let mut shown = unshare.stdout.take().unwrap();
+    assert_eq!(until(&mut shown, "ready\n"), "0\nready\n");
+    let (id, mut first) = (unshare.id(), String::new());
+    fs::File::open(format!("/proc/{id}/task/{id}/children"))
+        .unwrap()
+        .read_to_string(&mut first)
+        .unwrap();
+    let first = Pid::from_raw(first.trim().parse().unwrap()).unwrap();
+    kill_process(first, Signal::TERM).unwrap();
+    assert_eq!(until(&mut shown, "TERM\n"), "got TERM\n");
+    assert_eq!(unshare.wait().unwrap().code(), Some(4));
+}
+
 /// A program at a terminal of its own.
 struct Terminal {
     pty: Pty,
