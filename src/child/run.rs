@@ -172,12 +172,17 @@ impl Program {
         not_started(&self.name, &error)
     }
 
-    /// Runs the program to its end, and shows what it prints without the needles; gives its exit code, or 128 and the
-    /// number of the signal that ended it.
+    /// Runs the program to its end, and shows what it prints without the needles, which are made while it starts; gives
+    /// its exit code, or 128 and the number of the signal that ended it.
     ///
     /// # Errors
     /// When it can't be started, or what it printed can't be written.
-    pub fn run(self, redacted: Redacted, needles: &Needles, marker: Marker) -> Result<u8, Failed> {
+    pub fn run(
+        self,
+        redacted: Redacted,
+        needles: impl FnOnce() -> Needles,
+        marker: Marker,
+    ) -> Result<u8, Failed> {
         let mut signals = Signals::new().map_err(cannot)?;
         let (over, running) = io::pipe().map_err(cannot)?;
         let mut ways = [Way::Inherited, Way::Inherited];
@@ -214,9 +219,9 @@ impl Program {
             }
         }
         let (child, terminal) = self.start(ways, terminal)?;
-        let ended = OnceLock::new();
+        let (needles, ended) = (needles(), OnceLock::new());
         thread::scope(|scope| {
-            let (over, ended) = (over.as_fd(), &ended);
+            let (over, needles, ended) = (over.as_fd(), &needles, &ended);
             let shown: Vec<_> = streams
                 .into_iter()
                 .map(|stream| scope.spawn(move || stream.show(needles, marker, over, ended)))
