@@ -425,7 +425,8 @@ fn signals_are_passed_on() {
 fn as_the_first_process_it_passes_signals_on_and_lets_orphans_go() {
     assert!(rustix::process::geteuid().is_root(), "run as root");
     let desk = Desk::new();
-    let script = "sh -c 'sleep 0.1 & :'; sleep 0.5; cat /proc/[0-9]*/stat | grep -c ') Z '
+    let script = "sh -c '(sleep 0.1; touch ended) & :'; while ! test -e ended; do sleep 0.05; done
+        i=0; while cat /proc/[0-9]*/stat | grep -q ') Z ' && test $i -lt 100; do sleep 0.05; i=$((i+1)); done; echo $((i < 100))
         trap 'echo got TERM; exit 4' TERM; echo ready; while :; do sleep 0.05; done";
     let run = desk.running(&[], script);
     let mut unshare = Command::new("unshare")
@@ -442,7 +443,7 @@ fn as_the_first_process_it_passes_signals_on_and_lets_orphans_go() {
         .spawn()
         .expect("unshare: run tests/install");
     let mut shown = unshare.stdout.take().unwrap();
-    assert_eq!(until(&mut shown, "ready\n"), "0\nready\n");
+    assert_eq!(until(&mut shown, "ready\n"), "1\nready\n");
     let (id, mut first) = (unshare.id(), String::new());
     fs::File::open(format!("/proc/{id}/task/{id}/children"))
         .unwrap()
@@ -536,13 +537,12 @@ fn a_redacted_terminal_is_a_terminal_and_the_users_own_is_left_as_it_was() {
     let desk = Desk::new();
     let script = "stty >before; \"$0\" run --redact always -- sh -c '
             test -t 0 -a -t 1 -a -t 2 && echo terminal; stty size; ps -o tpgid= -p $$ | grep -c \"$$\"
-            printf \"password? \"; stty -echo; read answer; stty echo; echo \"got $answer\"
+            stty -echo; printf \"password? \"; read answer; stty echo; echo \"got $answer\"
             printf %s \"$SECRET\" >&2; exit 5'
         echo \"code $?\"; stty >after; cmp before after && echo unchanged";
     let mut terminal = Terminal::start(shell(&desk, script));
     let shown = terminal.shows("password? ");
     assert_eq!(shown, "terminal\n24 80\n1\npassword? ");
-    std::thread::sleep(Duration::from_millis(300));
     terminal.types("hidden\r");
     let (shown, _) = terminal.end();
     assert_eq!(shown, "got hidden\n[SECRET]code 5\nunchanged\n");
@@ -667,10 +667,11 @@ fn a_reader_that_goes_away_ends_the_program_as_it_would_without_us() {
         .spawn()
         .unwrap();
     until(child.stdout.as_mut().unwrap(), "first\n");
-    drop(child.stdout.take());
-    let pipes = || fs::read_dir(format!("/proc/{}/fd", child.id())).map_or(0, Iterator::count);
+    let id = child.id();
+    let pipes = || fs::read_dir(format!("/proc/{id}/fd")).unwrap().count();
     let before = pipes();
-    wait_for(|| pipes() < before || before == 0);
+    drop(child.stdout.take());
+    wait_for(|| pipes() < before);
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(141));
     // What can't be written is told, and is no success.
