@@ -536,7 +536,7 @@ fn a_terminal_is_the_programs_own_outside_ci_and_a_redacted_one_inside() {
 fn a_redacted_terminal_is_a_terminal_and_the_users_own_is_left_as_it_was() {
     let desk = Desk::new();
     let script = "stty >before; \"$0\" run --redact always -- sh -c '
-            test -t 0 -a -t 1 -a -t 2 && echo terminal; stty size; ps -o tpgid= -p $$ | grep -c \"$$\"
+            test -t 0 -a -t 1 -a -t 2 && echo terminal; stty size; cut -d\" \" -f8 /proc/$$/stat | grep -cx \"$$\"
             stty -echo; printf \"password? \"; read answer; stty echo; echo \"got $answer\"
             printf %s \"$SECRET\" >&2; exit 5'
         echo \"code $?\"; stty >after; cmp before after && echo unchanged";
@@ -617,12 +617,9 @@ fn a_process_that_holds_the_pipe_open_is_not_waited_for() {
             "{grandchild}: {:?}",
             start.elapsed()
         );
-        let _ = Command::new("pkill")
-            .args([
-                "-P",
-                fs::read_to_string(desk.path("grandchild")).unwrap().trim(),
-            ])
-            .status();
+        let left = fs::read_to_string(desk.path("grandchild")).unwrap();
+        let left = Pid::from_raw(left.trim().parse().unwrap()).unwrap();
+        let _ = kill_process(left, Signal::KILL);
     }
     // Whoever reads slowly gets every byte that the program wrote before it ended.
     let mut child = desk
