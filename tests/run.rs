@@ -9,7 +9,7 @@
 
 use pty_process::blocking::Pty;
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{Winsize, tcsetwinsize};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
