@@ -330,9 +330,8 @@ impl Status<'_> {
                 }));
             }
             for (name, bootstrap) in self.bootstraps(profile) {
-                let since = profile
-                    .past
-                    .and_then(|past| past.opened.get(&bootstrap.switch.value));
+                let known = profile.past.filter(|_| profile.held.is_some());
+                let since = known.and_then(|past| past.opened.get(&bootstrap.switch.value));
                 let until = since
                     .zip(bootstrap.within)
                     .map(|(since, within)| Time(since.0.saturating_add(within.as_secs())));
@@ -340,21 +339,25 @@ impl Status<'_> {
                     "what": "bootstrap",
                     "profile": shown(profile.name),
                     "name": name.as_str(),
+                    "open": profile.held.map(|_| true),
                     "since": since.map(Time::to_string),
                     "until": until.map(|until| until.to_string()),
-                    "overdue": until.is_none_or(|until| self.is_overdue(until)),
+                    "overdue": profile.held.map(|_| until.is_none_or(|until| self.is_overdue(until))),
                 }));
             }
         }
         Value::Array(all)
     }
 
-    /// The variables of the bootstraps that are open in a strict profile; in a lenient one that is as it may be.
+    /// The variables of the bootstraps of a strict profile that are open, or that may be when its vault was not opened.
+    /// In a lenient one they are as they may be.
     fn bootstraps<'b>(&'b self, profile: &'b Profile<'_>) -> Vec<(&'b Name, &'b Bootstrap)> {
         let variables = self.inventory.variables.iter();
         variables
             .filter_map(|(name, variable)| Some((name, variable.bootstrap.as_deref()?)))
-            .filter(|(_, bootstrap)| self.is_strict(profile) && is_open(profile, bootstrap))
+            .filter(|(_, bootstrap)| {
+                self.is_strict(profile) && (profile.held.is_none() || is_open(profile, bootstrap))
+            })
             .collect()
     }
 

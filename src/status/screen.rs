@@ -55,7 +55,12 @@ pub(super) fn text(status: &Status<'_>) -> String {
                 let _ = write!(who, "; but it is encrypted to {header}");
             }
             let path = bundle.path.display().to_string();
-            rows.push(vec![path, bundle.names.len().to_string(), who]);
+            let count = bundle.names.len();
+            let values = match profile.held {
+                Some(_) => count.to_string(),
+                None => format!("up to {count}"),
+            };
+            rows.push(vec![path, values, who]);
         }
     }
     table(&mut text, &rows);
@@ -127,6 +132,9 @@ fn cell(status: &Status<'_>, cell: &Cell<'_>) -> String {
     }
     .to_owned();
     if let Some(changed) = cell.changed {
+        if cell.state == State::Unknown {
+            text.push_str(" changed");
+        }
         let _ = match status.age(changed) {
             0 => write!(text, " today"),
             1 => write!(text, " 1 day ago"),
@@ -154,6 +162,14 @@ fn in_flight(status: &Status<'_>) -> String {
             );
         }
         for (name, bootstrap) in status.bootstraps(profile) {
+            if profile.held.is_none() {
+                let _ = writeln!(
+                    lines,
+                    "{}: whether the bootstrap of {name} is open is not known",
+                    profile.name
+                );
+                continue;
+            }
             let opened = profile
                 .past
                 .and_then(|past| past.opened.get(&bootstrap.switch.value));
