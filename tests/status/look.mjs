@@ -27,7 +27,7 @@ async function view(path, options) {
   return page;
 }
 
-/** What sticks out of the page, or out of the part of it that scrolls. */
+/** What sticks out of the page, or of its own place in it; tables scroll in theirs. */
 const overflow = () => {
   const out = [];
   const width = document.documentElement.clientWidth;
@@ -35,6 +35,7 @@ const overflow = () => {
   for (const element of document.querySelectorAll("body *")) {
     if (element.closest(".wide, .hidden, .skip, svg")) continue;
     const box = element.getBoundingClientRect();
+    if (element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== "inline") out.push(`<${element.localName} class="${element.className}"> spills ${element.innerText?.slice(0, 40)}`);
     if (box.width > 0 && (box.right > width + 0.5 || box.left < -0.5)) out.push(`<${element.localName} class="${element.className}"> ${box.left}…${box.right}`);
   }
   return out;
