@@ -76,7 +76,12 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         mode: 0o644,
         ..Attributes::default()
     };
-    file::replace(path, status.page()?.as_bytes(), &readable)?;
+    file::replace(path, status.page()?.as_bytes(), &readable).map_err(|problem| {
+        match problem.rule {
+            "symlink" => problem.help("name the file it points to"),
+            _ => problem,
+        }
+    })?;
     say(format!("{}: written", path.display()));
     Ok(Done::Well)
 }
