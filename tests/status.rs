@@ -1,5 +1,5 @@
-//! The page that `status --html` writes, looked at in a real browser: how it lies at every width, by keyboard, on paper,
-//! with whatever the user's own files bring into it.
+//! What `status` says at a moment that is given; and the page that it writes, looked at in a real browser: how it lies at
+//! every width, by keyboard, on paper, with whatever the user's own files bring into it.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,9 +8,15 @@
     reason = "a test"
 )]
 
+use dotage::contract::{self, Facts, Held, Past};
+use dotage::inventory::Inventory;
 use dotage::journal::{Entry, Journal, Reader, Who, Written};
-use dotage::secret::Name;
+use dotage::problem::{Place, Problem};
+use dotage::secret::{Name, Secret, Secrets};
+use dotage::status::{Profile, Status};
 use dotage::time::Time;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -85,8 +91,7 @@ impl Project {
     /// Every secret of its vaults.
     fn secrets(&self) -> Vec<String> {
         let mut secrets = Vec::new();
-        let json: serde_json::Value =
-            serde_json::from_str(&self.well(&["status", "--json"])).unwrap();
+        let json: Value = serde_json::from_str(&self.well(&["status", "--json"])).unwrap();
         for variable in json["variables"].as_array().unwrap() {
             for (profile, cell) in variable["profiles"].as_object().unwrap() {
                 let has = cell["state"] == "set" || cell["state"] == "derived";
@@ -194,7 +199,7 @@ fn lived_in() -> Project {
 /// A project whose own files try to get into the page, or out of its frame.
 fn hostile() -> Project {
     let project = Project::new(&["."]);
-    let text = serde_json::Value::from(format!("{MARKUP}\u{202e}{}", "unbroken".repeat(60)));
+    let text = Value::from(format!("{MARKUP}\u{202e}{}", "unbroken".repeat(60)));
     let long = "A_NAME_AS_LONG_AS_NOBODY_SHOULD_MAKE_ONE_BUT_SOMEBODY_DID".to_owned();
     let unbroken = "N".repeat(90);
     let services: Vec<String> = (0..9)
@@ -288,7 +293,7 @@ fn people_can_read_the_page_at_every_width_by_keyboard_and_on_paper() {
         .output()
         .expect("node: run tests/install");
     assert!(output.status.success(), "{output:?}: run tests/install");
-    let seen: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
     println!("{}", seen["looked"]);
     let faults: Vec<&str> = seen["faults"]
         .as_array()
@@ -314,4 +319,282 @@ fn people_can_read_the_page_at_every_width_by_keyboard_and_on_paper() {
         "{}",
         seen["looked"]
     );
+}
+
+const INVENTORY: &str = r#"
+profiles:
+  development: { vault: vault/development.age, contract: lenient }
+  production: { vault: vault/production/ }
+services:
+  api: {}
+  gateway: {}
+variables:
+  DEFAULTED: { used_by: [api], sensitive: false, defaults: { development: for-everybody, production: for-everybody } }
+  FIRST: { used_by: [api], bootstrap: { while: SWITCH, within: 1d } }
+  LACKING: { used_by: [api] }
+  MADE: { used_by: [api], derive: "{{ TOKEN }}{{ OTHER }}" }
+  OPTIONAL: { used_by: [api, gateway], optional_for: [gateway], required: false }
+  OTHER: { used_by: [api] }
+  PART: { used_by: [api], derive: "{{ OTHER }}{{ DEFAULTED }}" }
+  SWITCH: { used_by: [api], sensitive: false, format: boolean, required: false }
+  TOKEN: { used_by: [api], rotation: { every: 90d } }
+"#;
+/// The moment that the tests are at: 2026-11-25T12:00:00Z.
+const NOW: Time = Time(1_795_608_000);
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+/// What a vault holds, every value of it stored but one that is the default and two that are made.
+fn held(names: &[&str]) -> Held {
+    let secret = |text: &&str| {
+        let value = if *text == "SWITCH" {
+            "true"
+        } else {
+            "dX8-never-shown"
+        };
+        (name(text), Secret::new(value.as_bytes().to_vec()))
+    };
+    let made = ["DEFAULTED", "MADE", "PART"];
+    let stored = names.iter().filter(|name| !made.contains(name));
+    Held {
+        secrets: names.iter().map(secret).collect(),
+        defaulted: BTreeSet::from([name("DEFAULTED")]),
+        stored: stored
+            .map(|text| (name(text), Place::file("vault/production/default.age")))
+            .collect(),
+        stray: Secrets::new(),
+    }
+}
+
+fn changed(days: &[(&str, u64)]) -> Past {
+    let at = |(text, days): &(&str, u64)| (name(text), Time(NOW.0 - days * DAY));
+    Past {
+        changed: days.iter().map(at).collect(),
+        ..Past::default()
+    }
+}
+
+/// The status of production alone.
+fn production<'a>(
+    inventory: &'a Inventory,
+    held: Option<&'a Held>,
+    past: Option<&'a Past>,
+    now: Time,
+) -> Status<'a> {
+    let profile = Profile {
+        name: "production",
+        held,
+        past,
+        problems: &[],
+        bundles: Vec::new(),
+        rotation: None,
+    };
+    Status {
+        project: "shop".to_owned(),
+        inventory,
+        now,
+        profiles: vec![profile],
+        entries: Some(&[]),
+    }
+}
+
+fn inventory() -> Inventory {
+    Inventory::parse(Path::new("dotage.yaml"), INVENTORY).unwrap()
+}
+
+/// The cells of production by name.
+fn cells(status: &Status<'_>) -> BTreeMap<String, Value> {
+    let json = status.json();
+    let rows = json["variables"].as_array().unwrap();
+    rows.iter()
+        .map(|row| {
+            let name = row["name"].as_str().unwrap().to_owned();
+            (name, row["profiles"]["production"].clone())
+        })
+        .collect()
+}
+
+#[test]
+fn a_value_is_what_the_vault_and_the_inventory_make_it() {
+    let inventory = inventory();
+    let held = held(&["DEFAULTED", "MADE", "OTHER", "PART", "TOKEN"]);
+    let past = changed(&[("TOKEN", 41), ("OTHER", 3), ("LACKING", 7)]);
+    let status = production(&inventory, Some(&held), Some(&past), NOW);
+    let cells = cells(&status);
+    for (name, state, age) in [
+        ("DEFAULTED", "default", None),
+        ("FIRST", "not-needed", None),
+        ("LACKING", "missing", None),
+        ("MADE", "derived", Some(3)),
+        ("OPTIONAL", "not-needed", None),
+        ("OTHER", "set", Some(3)),
+        ("PART", "derived", Some(3)),
+        ("TOKEN", "set", Some(41)),
+    ] {
+        assert_eq!(cells[name]["state"], state, "{name}");
+        assert_eq!(cells[name]["age_days"], json!(age), "{name}");
+    }
+    assert_eq!(cells["TOKEN"]["due"], "2027-01-13");
+    assert_eq!(status.json()["profiles"][0]["present"], 5);
+    assert_eq!(status.json()["profiles"][0]["needed"], 6);
+    // A made value is as old as the youngest of its parts, if all of them are known.
+    let past = changed(&[("TOKEN", 41)]);
+    let status = production(&inventory, Some(&held), Some(&past), NOW);
+    let cells = self::cells(&status);
+    assert_eq!(cells["MADE"]["age_days"], Value::Null);
+    assert_eq!(cells["OTHER"]["age_days"], Value::Null);
+}
+
+#[test]
+fn without_a_key_nothing_is_said_of_values_but_their_dates() {
+    let inventory = inventory();
+    let past = changed(&[("TOKEN", 100)]);
+    let status = production(&inventory, None, Some(&past), NOW);
+    for (name, cell) in cells(&status) {
+        assert_eq!(cell["state"], "not-known", "{name}");
+        assert_eq!(cell["overdue"], name == "TOKEN", "{name}");
+    }
+    let json = status.json();
+    assert_eq!(json["profiles"][0]["opened"], false);
+    assert_eq!(json["profiles"][0]["needed"], Value::Null);
+    let in_flight = json!([{"what": "bootstrap", "profile": "production", "name": "FIRST", "open": null, "since": null, "until": null, "overdue": null}]);
+    assert_eq!(json["in_flight"], in_flight);
+    assert_eq!(json["calendar"][0]["month"], "overdue");
+    assert_eq!(json["calendar"][0]["items"][0]["days"], 10);
+    assert_eq!(json["calendar"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_overdue_is_overdue_to_the_contract_in_the_same_second() {
+    let inventory = inventory();
+    let held = held(&["TOKEN"]);
+    let past = changed(&[("TOKEN", 90)]);
+    let mut overdue = Vec::new();
+    for seconds in [0, 1] {
+        let now = Time(NOW.0 + seconds);
+        let found = contract::problems(Facts {
+            inventory: &inventory,
+            profile: "production",
+            now,
+            held: Some(&held),
+            others: &[],
+            published: &[],
+            shown: &BTreeSet::new(),
+            past: Some(&past),
+            found: Vec::new(),
+        });
+        let judged = found.iter().any(|problem| problem.rule == "rotation-due");
+        let status = production(&inventory, Some(&held), Some(&past), now);
+        assert_eq!(cells(&status)["TOKEN"]["overdue"], judged);
+        overdue.push(judged);
+    }
+    assert_eq!(overdue, [false, true]);
+}
+
+#[test]
+fn a_bootstrap_is_in_flight_until_it_is_closed_and_late_after_its_time() {
+    let inventory = inventory();
+    let held = held(&["FIRST", "SWITCH"]);
+    for (ago, late) in [(Some(DAY - 1), false), (Some(DAY + 1), true), (None, true)] {
+        let opened = ago.map(|ago| (name("SWITCH"), Time(NOW.0 - ago)));
+        let past = Past {
+            opened: opened.into_iter().collect(),
+            ..Past::default()
+        };
+        let status = production(&inventory, Some(&held), Some(&past), NOW);
+        let json = status.json();
+        assert_eq!(json["in_flight"][0]["open"], true);
+        assert_eq!(json["in_flight"][0]["overdue"], late, "{ago:?}");
+        assert!(
+            status
+                .screen()
+                .contains("production: the bootstrap of FIRST is open")
+        );
+    }
+}
+
+#[test]
+fn a_finding_is_told_once_and_one_of_a_file_is_no_profiles() {
+    let inventory = inventory();
+    let of_file = Problem::new("env-tracked", "git tracks it").at(Place::file(".env"));
+    let shared = Problem::new("unused", "nothing uses it").at(Place::at("dotage.yaml", 9, 3));
+    let (first, second) = ([of_file, shared.clone()], [shared]);
+    let mut status = production(&inventory, None, None, NOW);
+    let mut other = production(&inventory, None, None, NOW);
+    let mut development = other.profiles.remove(0);
+    development.name = "development";
+    development.problems = &first;
+    status.profiles[0].problems = &second;
+    status.profiles.insert(0, development);
+    let json = status.json();
+    let told: Vec<(&str, &Value)> = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| (finding["rule"].as_str().unwrap(), &finding["profiles"]))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("env-tracked", &json!([])),
+            ("unused", &json!(["development", "production"]))
+        ]
+    );
+    assert_eq!(json["files"]["errors"], 1);
+    assert_eq!(json["profiles"][0]["findings"]["errors"], 1);
+    assert!(status.screen().contains("(files)"));
+}
+
+#[test]
+fn the_newest_operations_are_shown_and_the_others_counted() {
+    let inventory = inventory();
+    let entries: Vec<Entry> = (0..250)
+        .map(|number| Entry {
+            time: Time(NOW.0 - (number * 7_919) % 250),
+            ..Entry::new("set", "production")
+        })
+        .collect();
+    let mut status = production(&inventory, None, None, NOW);
+    status.entries = Some(&entries);
+    let json = status.json();
+    let times: Vec<&str> = json["operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["time"].as_str().unwrap())
+        .collect();
+    assert_eq!((times.len(), &json["earlier"]), (200, &json!(50)));
+    assert!(times.is_sorted_by(|a, b| a >= b));
+    assert_eq!(times[0], NOW.to_string());
+    assert!(status.page().unwrap().contains("50 earlier operations"));
+}
+
+#[test]
+fn the_same_facts_make_the_same_page_and_no_markup_of_theirs() {
+    let inventory = inventory();
+    let held = held(&["TOKEN", "OTHER", "SWITCH", "FIRST"]);
+    let past = changed(&[("TOKEN", 100)]);
+    let problems = [Problem::new("unused", MARKUP)
+        .at(Place::file(MARKUP))
+        .help(MARKUP)];
+    let make = || {
+        let mut status = production(&inventory, Some(&held), Some(&past), NOW);
+        status.project = MARKUP.to_owned();
+        status.profiles[0].problems = &problems;
+        (status.page().unwrap(), status.screen(), status.json())
+    };
+    let (page, screen, json) = make();
+    assert_eq!((&page, &screen, &json), (&make().0, &make().1, &make().2));
+    let json = json.to_string();
+    for text in [&page, &screen, &json] {
+        assert!(!text.contains("never-shown"));
+    }
+    for tag in ["<script", "<img", "</title><"] {
+        assert!(!page.contains(tag), "{tag}");
+    }
+    assert!(page.contains("{{ 7 * 7 }}"));
+    assert!(page.contains("&lt;script&gt;alert"));
+    assert_eq!(page.matches("<style").count(), 1);
 }

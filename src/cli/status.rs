@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         let closed = status.profiles.iter().filter(|one| one.held.is_none());
         let closed: Vec<&str> = closed.map(|one| one.name).collect();
         say(format!(
-            "no identity here opens the vault of {}: what only a key can tell is not known",
+            "no identity here opens every vault: what only a key can tell of {} is not known",
             closed.join(", ")
         ));
     }
