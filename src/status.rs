@@ -134,6 +134,29 @@ struct Duty<'a> {
     cell: Cell<'a>,
 }
 
+impl Profile<'_> {
+    /// Whether a bootstrap is open, as far as that is known.
+    fn is_open(&self, bootstrap: &Bootstrap) -> bool {
+        let switch = self
+            .held
+            .and_then(|held| held.secrets.get(&bootstrap.switch.value));
+        switch.is_some_and(|switch| switch.expose() == b"true")
+    }
+
+    /// Whether it needs a value: always, or while a bootstrap is open.
+    fn needs(&self, variable: &Variable) -> bool {
+        let bootstrap = variable.bootstrap.as_deref();
+        variable.is_required(self.name, None)
+            || bootstrap.is_some_and(|bootstrap| self.is_open(bootstrap))
+    }
+
+    /// The problems that are its own.
+    fn own(&self) -> impl Iterator<Item = &Problem> {
+        let problems = self.problems.iter();
+        problems.filter(|problem| !OF_FILES.contains(&problem.rule))
+    }
+}
+
 impl Status<'_> {
     /// One screen of text.
     #[must_use]
@@ -183,8 +206,8 @@ impl Status<'_> {
             Some(held) if variable.derive.is_some() && held.secrets.contains_key(name) => {
                 State::Derived
             }
-            Some(held) if held.stored.contains_key(name) => State::Set,
-            Some(_) if self.needs(profile, variable) => State::Missing,
+            Some(held) if variable.derive.is_none() && held.stored.contains_key(name) => State::Set,
+            Some(_) if profile.needs(variable) => State::Missing,
             Some(_) => State::Unneeded,
         };
         let changed = match state {
@@ -229,12 +252,6 @@ impl Status<'_> {
         said.is_some_and(|said| said.contract == Contract::Strict)
     }
 
-    /// Whether a profile needs a value: always, or while a bootstrap is open.
-    fn needs(&self, profile: &Profile<'_>, variable: &Variable) -> bool {
-        let open = |bootstrap: &Bootstrap| is_open(profile, bootstrap);
-        variable.is_required(profile.name, None) || variable.bootstrap.as_deref().is_some_and(open)
-    }
-
     /// How many values a profile needs, and how many of them it has; none when its vault was not opened.
     fn needed(&self, profile: &Profile<'_>) -> Option<(usize, usize)> {
         profile.held?;
@@ -242,7 +259,7 @@ impl Status<'_> {
             .inventory
             .variables
             .iter()
-            .filter(|(_, variable)| self.needs(profile, variable));
+            .filter(|(_, variable)| profile.needs(variable));
         let has: Vec<bool> = needed
             .map(|(name, variable)| self.cell(profile, name, variable).state.has_value())
             .collect();
@@ -281,14 +298,15 @@ impl Status<'_> {
         duties
     }
 
-    fn is_overdue(&self, due: Time) -> bool {
-        due < self.now
+    /// The first duty of a profile that has a day.
+    fn next(&self, profile: &Profile<'_>) -> Option<(&Name, Time)> {
+        let mut duties = self.duties().into_iter();
+        let first = duties.find(|duty| duty.profile == profile.name)?;
+        Some((first.name, first.cell.due?))
     }
 
-    /// What a profile's problems are that are its own.
-    fn own<'b>(profile: &'b Profile<'_>) -> impl Iterator<Item = &'b Problem> {
-        let problems = profile.problems.iter();
-        problems.filter(|problem| !OF_FILES.contains(&problem.rule))
+    fn is_overdue(&self, due: Time) -> bool {
+        due < self.now
     }
 
     /// The problems that are no profile's.
@@ -299,18 +317,14 @@ impl Status<'_> {
 
     fn profile(&self, profile: &Profile<'_>) -> Value {
         let needed = self.needed(profile);
-        let duties = self.duties();
-        let next = duties
-            .iter()
-            .find(|duty| duty.profile == profile.name)
-            .and_then(|duty| Some((duty.name, duty.cell.due?)));
+        let next = self.next(profile);
         json!({
             "name": shown(profile.name),
             "contract": if self.is_strict(profile) { "strict" } else { "lenient" },
             "opened": profile.held.is_some(),
             "needed": needed.map(|(_, needed)| needed),
             "present": needed.map(|(present, _)| present),
-            "findings": counts(Self::own(profile)),
+            "findings": counts(profile.own()),
             "next": next.map(|(name, due)| json!({
                 "name": name.as_str(),
                 "due": due.date().to_string(),
@@ -356,7 +370,7 @@ impl Status<'_> {
         variables
             .filter_map(|(name, variable)| Some((name, variable.bootstrap.as_deref()?)))
             .filter(|(_, bootstrap)| {
-                self.is_strict(profile) && (profile.held.is_none() || is_open(profile, bootstrap))
+                self.is_strict(profile) && (profile.held.is_none() || profile.is_open(bootstrap))
             })
             .collect()
     }
@@ -488,14 +502,6 @@ impl Status<'_> {
         let month = |(month, items)| json!({"month": month, "items": Value::Array(items)});
         months.into_iter().map(month).collect()
     }
-}
-
-/// Whether a bootstrap's switch is on in a profile.
-fn is_open(profile: &Profile<'_>, bootstrap: &Bootstrap) -> bool {
-    let switch = profile
-        .held
-        .and_then(|held| held.secrets.get(&bootstrap.switch.value));
-    switch.is_some_and(|switch| switch.expose() == b"true")
 }
 
 /// How many problems there are of each severity.

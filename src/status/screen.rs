@@ -76,11 +76,7 @@ pub(super) fn text(status: &Status<'_>) -> String {
 }
 
 fn row(status: &Status<'_>, profile: &Profile<'_>) -> Vec<String> {
-    let next = status
-        .duties()
-        .into_iter()
-        .find(|duty| duty.profile == profile.name)
-        .and_then(|duty| Some((duty.name, duty.cell.due?)));
+    let next = status.next(profile);
     vec![
         profile.name.to_owned(),
         if status.is_strict(profile) {
@@ -93,7 +89,7 @@ fn row(status: &Status<'_>, profile: &Profile<'_>) -> Vec<String> {
             || "not known".to_owned(),
             |(present, needed)| format!("{present} of {needed}"),
         ),
-        findings(Status::own(profile)),
+        findings(profile.own()),
         next.map_or_else(
             || "-".to_owned(),
             |(name, due)| format!("{name} {}", by(status, due)),
