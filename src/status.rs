@@ -452,7 +452,7 @@ impl Status<'_> {
                     "profile": shown(profile.name),
                     "path": shown(&bundle.path.to_string_lossy()),
                     "readers": readers.map(|readers| readers.iter().map(reader).collect::<Value>()),
-                    "encrypted_to": bundle.header,
+                    "encrypted_to": bundle.header.as_deref().map(shown),
                     "as_declared": bundle.fits,
                     "opened": profile.held.is_some(),
                     "names": bundle.names.iter().map(Name::as_str).collect::<Value>(),
