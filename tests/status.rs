@@ -105,7 +105,7 @@ impl Project {
         secrets
     }
 
-    /// Writes the page where its name says whose it is, and finds no secret in it.
+    /// Writes the page, which stays under target to be looked at.
     fn page(&self, name: &str, args: &[&str]) -> PathBuf {
         let page = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("status-{name}.html"));
         let _ = fs::remove_file(&page);
