@@ -1,7 +1,9 @@
 //! Processes: this one closed to others, and the commands and editors that it starts.
 
+mod curl;
 mod edit;
 
+pub use curl::{Call, Reply, curl};
 pub use edit::edit;
 
 use crate::problem::Problem;

@@ -5,7 +5,9 @@
 //! This is knowledge and touches nothing: what the environment says is asked of the caller, and what is to be written is
 //! handed back. A platform's rules are read off its runner's source, which each of the files here names.
 
+mod ancestors;
 pub mod github;
+pub mod gitlab;
 pub mod job;
 pub mod shell;
 

@@ -31,11 +31,13 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "zeroize",
         &[
-            "secret", "generate", "yaml", "redact", "vault", "child", "contract", "project", "cli",
+            "secret", "generate", "yaml", "redact", "vault", "child", "ci", "contract", "project",
+            "cli",
         ],
     ),
     ("zeroizing_alloc", &["main"]),
     ("clap", &["cli"]),
+    ("hmac", &["ci"]),
     ("shell_words", &["child", "vault"]),
 ];
 

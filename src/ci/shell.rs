@@ -6,12 +6,10 @@
 //! and a step that told the runner to take no commands, which then prints a mask instead of taking it. A runner writes
 //! a step's script to a file and starts a shell on it, so both can be read where they are said.
 
-use rustix::process::Pid;
+use super::ancestors::{ancestors, command_line};
 use std::fs;
 use std::path::PathBuf;
 
-/// The most processes that are looked at.
-const DEEPEST: usize = 64;
 /// The most of a script that is read, in bytes.
 const MAX_SCRIPT: usize = 1 << 20;
 /// The programs that take `-x`.
@@ -30,12 +28,8 @@ pub struct Told {
 #[must_use]
 pub fn told() -> Told {
     let mut told = Told::default();
-    let mut process = rustix::process::getppid().map_or(0, Pid::as_raw_pid);
-    for _ in 0..DEEPEST {
-        if process <= 0 {
-            break;
-        }
-        let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    for process in ancestors() {
+        let line = command_line(process);
         let words: Vec<String> = line
             .split(|byte| *byte == 0)
             .map(|word| String::from_utf8_lossy(word).into_owned())
@@ -50,8 +44,6 @@ pub fn told() -> Told {
             told.traces |= inside.traces;
             told.stops_commands |= inside.stops_commands;
         }
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        process = parent(&stat).unwrap_or(0);
     }
     told
 }
@@ -104,12 +96,6 @@ fn said(script: &str) -> Told {
     told
 }
 
-/// The parent in a line of `/proc/PID/stat`, whose second field is any text in parentheses.
-fn parent(stat: &str) -> Option<i32> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(1)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,11 +144,5 @@ mod tests {
         }
         assert!(said("echo '::stop-commands::abc'").stops_commands);
         assert!(!said("# ::stop-commands::\necho").stops_commands);
-    }
-
-    #[test]
-    fn a_parent_is_found_whatever_the_program_is_called() {
-        assert_eq!(parent("7 (a) S 9) R 5 7 7 0"), Some(5));
-        assert_eq!(parent(""), None);
     }
 }

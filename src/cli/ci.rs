@@ -2,6 +2,7 @@
 
 mod doctor;
 mod github;
+mod gitlab;
 
 use super::{Done, Failure, Shell};
 use clap::Subcommand;
@@ -16,12 +17,14 @@ pub(super) struct Args {
 #[derive(Subcommand)]
 enum Platform {
     Github(github::Args),
+    Gitlab(gitlab::Args),
     Doctor(doctor::Args),
 }
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     match &args.platform {
         Platform::Github(args) => github::run(args, shell),
+        Platform::Gitlab(args) => gitlab::run(args, shell),
         Platform::Doctor(args) => doctor::run(args, shell),
     }
 }

@@ -111,6 +111,7 @@ pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
     disks(&mut cases);
     mistakes(canaries, &mut cases);
     linted(canaries, &mut cases);
+    gitlab(canaries, &mut cases);
     killed(&mut cases);
     cases
 }
@@ -1130,6 +1131,100 @@ fn linted(canaries: &Canaries, cases: &mut Vec<Case>) {
                 .codes(&[0, 1]),
             );
         }
+    }
+}
+
+/// A curl that stands before the real one: what it prints after the variables that are there (none) were asked for. It has
+/// the token and every value on its standard input, and knows no better than to repeat them.
+fn curl(answer: &str) -> String {
+    format!(
+        "#!/bin/sh\nsleep 0.2\nasked=$(cat)\ncase $asked in *'\"GET\"'*) printf 'HTTP/1.1 200 OK\\r\\n\\r\\n[]'; exit;; esac\n{answer}\n"
+    )
+}
+
+/// What GitLab's jobs ask, and a server that repeats all it hears.
+fn gitlab(canaries: &Canaries, cases: &mut Vec<Case>) {
+    let token = canaries.values[0].1.clone();
+    let head =
+        |status: &str| format!("printf 'HTTP/1.1 {status}\\r\\nRetry-After: 9999\\r\\n\\r\\n'");
+    let quoted =
+        r#"printf '{"message": {"value": ["'; printf %s "$asked" | tr -d '"\\n'; printf '"]}}'"#;
+    let plain = r#"printf %s "$asked""#;
+    let answers = [
+        (
+            "made something else",
+            format!("{}; {plain}", head("201 Created")),
+        ),
+        ("refuses", format!("{}; {quoted}", head("400 Bad Request"))),
+        (
+            "refuses in words",
+            format!("{}; {plain}", head("403 Forbidden")),
+        ),
+        (
+            "has enough",
+            format!("{}; {plain}", head("429 Too Many Requests")),
+        ),
+        ("is elsewhere", format!("{}; {plain}", head("302 Found"))),
+        ("speaks no HTTP", plain.to_owned()),
+        ("is not trusted", format!("{plain}; {plain} >&2; exit 60")),
+        ("is broken", format!("{plain}; {plain} >&2; exit 2")),
+        ("is killed", "kill -9 $$".to_owned()),
+    ];
+    let sync = [
+        "ci",
+        "gitlab",
+        "sync",
+        "ASCII",
+        "BASE64",
+        "PEM",
+        "--allow-unmasked",
+        "--url",
+        "https://gitlab.test",
+        "--project",
+        "1",
+        "--token-file",
+        "../given/token",
+    ];
+    for (what, answer) in answers {
+        // Speaking no HTTP looks like a broken line, which is tried again until patience ends.
+        let token = token.clone();
+        let script = curl(&answer);
+        cases.push(
+            case(format!("a GitLab that {what}"), &sync)
+                .before(move |scene| {
+                    put(&scene.path("given/token"), &token, 0o600);
+                    put(&scene.path("given/curl"), script.as_bytes(), 0o755);
+                })
+                .fails(),
+        );
+    }
+    let given = token.clone();
+    let dry = [&sync[..], &["--dry-run", "--json"]].concat();
+    cases.push(case("a plan for GitLab", &dry).before(move |scene| {
+        put(&scene.path("given/token"), &given, 0o600);
+        put(&scene.path("given/curl"), curl("exit 2").as_bytes(), 0o755);
+    }));
+    cases.push(
+        case("a token that is none", &sync)
+            .before(move |scene| {
+                put(
+                    &scene.path("given/token"),
+                    &[&token[..], b" x\n\xff"].concat(),
+                    0o600,
+                )
+            })
+            .fails(),
+    );
+    // The random bytes of one may hold a NUL, which no shell's file can carry.
+    let export = ["ci", "gitlab", "--export", "file", "--to", "out/job.env"];
+    cases.push(case("a file for a job", &export).codes(&[0, 2]));
+    cases.push(case("a dotenv report", &["ci", "gitlab", "--export", "dotenv"]).fails());
+    for args in [&["ci", "gitlab"][..], &["ci", "gitlab", "-v"]] {
+        cases.push(
+            case(format!("{args:?}, traced"), args)
+                .env("CI_DEBUG_TRACE", "true")
+                .env("GITLAB_CI", "true"),
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::{Done, Failure, Shell, form, say};
 use super::github::{annotate, counted, explained, unmaskable};
 use crate::ci::github::{self, Level, MANY_MASKS};
+use crate::ci::gitlab;
 use crate::ci::job::{Job, RULES};
 use crate::ci::{self, Platform};
 use crate::file;
@@ -53,7 +54,8 @@ pub(in crate::cli) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         }
     ));
     let (opened, mut problems, none) = open(&project, shell)?;
-    problems.extend(job.problems(none.is_none(), platform == Platform::Github));
+    let hides = platform == Platform::Github || gitlab::hides_at_run_time();
+    problems.extend(job.problems(none.is_none(), hides));
     for (profile, secrets, contract) in &opened {
         let secrets: Vec<(&Name, &Secret)> = secrets
             .iter()
