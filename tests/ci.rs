@@ -16,6 +16,8 @@ mod action;
 mod leaks;
 #[path = "ci/linters.rs"]
 mod linters;
+#[path = "ci/own.rs"]
+mod own;
 #[path = "ci/records.rs"]
 mod records;
 #[path = "ci/runner.rs"]

@@ -473,6 +473,29 @@ fn a_release_is_installed_by_its_checksum_or_not_at_all() {
     repository.act_fails("w.yml", "push", &[], "could not be downloaded");
 }
 
+/// What a stranger does: a repository with a vault, one CI secret, and the README's lines as they stand there.
+#[test]
+fn the_four_lines_of_the_readme_are_enough() {
+    let repository = Repository::new().fill();
+    let readme = fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
+    let (_, rest) = readme.split_once("\n## GitHub in four lines\n").unwrap();
+    let (_, rest) = rest.split_once("\n```yaml\n").unwrap();
+    let (lines, _) = rest.split_once("```\n").unwrap();
+    assert_eq!(lines.lines().count(), 4);
+    let job = "on: push\njobs:\n  deploy:\n    runs-on: ubuntu-latest\n    environment: production\n    steps:\n";
+    repository.put(".github/workflows/deploy.yml", &format!("{job}{lines}"));
+    repository.put(
+        "deploy.sh",
+        "#!/bin/sh\necho \"session=${#SESSION_SECRET} region=$REGION $DB_PASSWORD\"\nstat -c 'key=%a' \"$DEPLOY_SSH_KEY_FILE\"\n",
+    );
+    let (succeeded, log) = repository.act("deploy.yml", "push", &repository.identity());
+    assert!(succeeded, "{log}");
+    assert!(
+        says(&log, "session=64 region=eu-1 ***") && says(&log, "key=600"),
+        "{log}"
+    );
+}
+
 #[test]
 fn the_workflow_for_services_gives_each_job_its_own() {
     let repository = Repository::new().fill();

@@ -63,12 +63,17 @@ pub(in crate::cli) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             .collect();
         let hidden = unmaskable(&secrets);
         let masks = github::masks(&secrets, Level::Standard).count;
-        say(format!(
-            "{profile}: {}, {} of them can be hidden, by {}",
-            counted(secrets.len(), "secret"),
-            secrets.len() - hidden.len(),
-            counted(masks, "mask")
-        ));
+        let by = match platform {
+            Platform::Github => format!(", by {}", counted(masks, "mask")),
+            _ => String::new(),
+        };
+        if !secrets.is_empty() {
+            say(format!(
+                "{profile}: {}, {} of them can be hidden{by}",
+                counted(secrets.len(), "secret"),
+                secrets.len() - hidden.len(),
+            ));
+        }
         problems.extend(hidden);
         if masks > MANY_MASKS && platform == Platform::Github {
             let message =
