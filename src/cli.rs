@@ -25,6 +25,7 @@ mod lint;
 mod list;
 mod man;
 mod recipients;
+mod redact;
 mod render;
 mod schema;
 mod set;
@@ -100,6 +101,7 @@ enum Verb {
     Bootstrap(bootstrap::Args),
     Recipients(recipients::Args),
     Render(render::Args),
+    Redact(redact::Args),
     Lint(lint::Args),
     Explain(explain::Args),
     Schema(schema::Args),
@@ -205,6 +207,7 @@ pub fn main() -> ExitCode {
         Verb::Bootstrap(args) => bootstrap::run(&args, &shell),
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
+        Verb::Redact(args) => redact::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),
