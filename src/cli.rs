@@ -29,6 +29,7 @@ mod redact;
 mod render;
 mod schema;
 mod set;
+mod status;
 mod unset;
 
 use crate::child;
@@ -98,6 +99,7 @@ enum Verb {
     Edit(edit::Args),
     Generate(generate::Args),
     Check(check::Args),
+    Status(status::Args),
     Bootstrap(bootstrap::Args),
     Recipients(recipients::Args),
     Render(render::Args),
@@ -204,6 +206,7 @@ pub fn main() -> ExitCode {
         Verb::Edit(args) => edit::run(&args, &shell),
         Verb::Generate(args) => generate::run(&args, &shell),
         Verb::Check(args) => check::run(&args, &shell),
+        Verb::Status(args) => status::run(&args, &shell),
         Verb::Bootstrap(args) => bootstrap::run(&args, &shell),
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),

@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["vault", "inventory", "child", "journal"],
     &["contract", "environment"],
-    &["project"],
+    &["project", "status"],
     &["cli"],
 ];
 
