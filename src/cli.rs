@@ -25,6 +25,7 @@ mod lint;
 mod list;
 mod man;
 mod recipients;
+mod redact;
 mod render;
 mod run;
 mod schema;
@@ -104,6 +105,7 @@ enum Verb {
     Recipients(recipients::Args),
     Render(render::Args),
     Run(run::Args),
+    Redact(redact::Args),
     Lint(lint::Args),
     Explain(explain::Args),
     Schema(schema::Args),
@@ -237,6 +239,7 @@ pub fn main() -> ExitCode {
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
         Verb::Run(args) => return run::run(&args, &shell),
+        Verb::Redact(args) => redact::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),
