@@ -70,6 +70,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         found.append(&mut once);
         let (shown, wrong) = project.shown(profile);
         found.extend(wrong);
+        found.extend(project.origins(profile, held.get(profile)));
         let others: Vec<(&str, &Held)> = held
             .iter()
             .filter(|(other, _)| *other != profile)

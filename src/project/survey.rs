@@ -277,7 +277,7 @@ impl Project {
                 &folder
             };
             for entry in fs::read_dir(here).into_iter().flatten().flatten() {
-                if is_env(&entry.file_name().to_string_lossy()) {
+                if is_env(Path::new(&entry.file_name())) {
                     candidates
                         .entry(folder.join(entry.file_name()))
                         .or_insert(0o600);
@@ -351,7 +351,9 @@ impl Project {
                 .file_name()
                 .unwrap_or_default()
                 .to_string_lossy();
-            if (name.starts_with(".env") && !is_env(&name)) || !seen.insert(path.to_owned()) {
+            if (name.starts_with(".env") && !is_env(Path::new(path)))
+                || !seen.insert(path.to_owned())
+            {
                 continue;
             }
             let place = Place::file(self.root.join(path));
@@ -577,8 +579,9 @@ fn lying(path: &Path, data: &Metadata, mode: u32) -> Vec<Problem> {
     problems
 }
 
-/// Whether a file of this name is a plaintext `.env` file: no sample, no template, nothing encrypted.
-fn is_env(name: &str) -> bool {
+/// Whether a file is a plaintext `.env` file by its name: no sample, no template, nothing encrypted.
+pub(super) fn is_env(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let ends = [
         ".j2", ".jinja", ".jinja2", ".age", ".gpg", ".enc", ".vault", ".sops", ".tmpl", ".tpl",
     ];
