@@ -297,8 +297,108 @@ impl<'a> Url<'a> {
                 })
         };
         !self.host.is_empty()
+            && !self.host.contains('$')
             && !self.has_account
             && !self.rest.contains(['?', '#', '@', '$'])
             && self.rest.split('/').all(short)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_plainly_harmless_is_secret() {
+        for (name, value) in [
+            ("ANYTHING", ""),
+            ("ANYTHING", "12345678"),
+            ("API_KEY", "true"),
+            ("LOGIN_PIN", "1234"),
+            ("PRIVATEKEY", ""),
+            ("VITE_API_SECRET", ""),
+            ("HOOK", "https://hooks.example/services/T0AB/B0CD"),
+            ("HOOK", "https://h.example/a?token=b"),
+            ("BROKER", "amqp://user:word@broker"),
+            ("BROKER", "amqp://${USER}"),
+            ("PLACE", "https://h.example/abcdefghijklmnopqrst"),
+        ] {
+            assert!(sensitive(name, Some(value.as_bytes())), "{name}={value}");
+        }
+        for (name, value) in [
+            ("PORT", "3000"),
+            ("REDIS_PORT", ""),
+            ("SECURE", "true"),
+            ("WORKERS", "8"),
+            ("VITE_TITLE", "x"),
+            ("PGUSER_NAME", "x"),
+            ("PLACE", "https://h.example/api/v1"),
+        ] {
+            assert!(!sensitive(name, Some(value.as_bytes())), "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_project_makes_for_itself_is_generated() {
+        let made = |name, value: &str| {
+            format(name, Some(value.as_bytes())).is_some_and(|format| {
+                ["token", "key", "password"]
+                    .iter()
+                    .any(|word| format.contains(word))
+            })
+        };
+        for name in [
+            "JWT_SECRET",
+            "NEXTAUTH_SECRET",
+            "SECRET_KEY_BASE",
+            "SESSION_KEY",
+            "POSTGRES_PASSWORD",
+            "PGPASSWORD",
+            "REDIS_PASS",
+        ] {
+            assert!(made(name, ""), "{name}");
+        }
+        for name in [
+            "STRIPE_SECRET_KEY",
+            "GITHUB_TOKEN",
+            "AWS_SECRET_ACCESS_KEY",
+            "SMTP_PASSWORD",
+            "OAUTH_CLIENT_SECRET",
+            "API_KEY",
+        ] {
+            assert!(
+                !made(
+                    name,
+                    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                ),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_shows_its_shape() {
+        for (name, value, shape) in [
+            ("PORT", "80", Some("{ integer: { min: 1, max: 65535 } }")),
+            ("LIMIT", "007", None),
+            ("DEBUG", "yes", None),
+            ("FLAGS", "{\"a\": [1]}", Some("json")),
+            ("FLAGS", "{not json", None),
+            ("A", "-----BEGIN X-----\nabc", Some("{ pem: { label: X } }")),
+            ("A", "-----BEGIN {lower}-----\nabc", Some("pem")),
+            ("A", "://nothing", None),
+            ("A", "Upper://x", None),
+            (
+                "DB",
+                "mysql://u:p@h/d",
+                Some("{ url: { scheme: mysql, has: [user, password, host] } }"),
+            ),
+        ] {
+            assert_eq!(
+                format(name, Some(value.as_bytes())).as_deref(),
+                shape,
+                "{name}={value}"
+            );
+        }
     }
 }
