@@ -7,10 +7,11 @@ use crate::environment::{
     self, Awaited, Environment, File, Found, Rendered, Setting, World, environments,
 };
 use crate::file;
-use crate::inventory::{Source, Target, Variable};
+use crate::inventory::{Contract, Source, Target, Variable};
 use crate::problem::{Problem, Severity};
 use crate::secret::{Name, Secret};
 use crate::vault::Identities;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub struct Sources<'a> {
     vault: Result<BTreeMap<Name, Rc<Secret>>, String>,
     /// Whether this machine's process environment and `.env` files count.
     here: bool,
+    /// What targets will write, as far as it was asked for: a template is read once.
+    awaited: RefCell<BTreeMap<PathBuf, Option<Awaited>>>,
 }
 
 impl Project {
@@ -73,11 +76,15 @@ impl Project {
         self.asking(profile, env_files, vault)
     }
 
-    /// What is wrong with where services would find their variables in a profile, wherever it runs: this machine's process
-    /// environment and its `.env` files don't count, but what the profile's targets render does. Without `held` nobody
-    /// knows what the vault has.
+    /// What is wrong with where services would find their variables in a strict profile, wherever it runs: this machine's
+    /// process environment and its `.env` files don't count, but what the profile's targets render does. Without `held`
+    /// nobody knows what the vault has. In a lenient profile every source is fine.
     #[must_use]
     pub fn origins(&self, profile: &str, held: Option<&Held>) -> Vec<Finding> {
+        let said = self.inventory.profiles.get(profile);
+        if said.is_none_or(|said| said.contract == Contract::Lenient) {
+            return Vec::new();
+        }
         let vault = match held {
             Some(held) => Ok(held
                 .secrets
@@ -174,6 +181,7 @@ impl Project {
             targets,
             vault,
             here: true,
+            awaited: RefCell::default(),
         })
     }
 }
@@ -230,6 +238,16 @@ impl Sources<'_> {
 
     /// What a target of the profile will write there.
     fn awaited(&self, path: &Path) -> Option<Awaited> {
+        let known = self.awaited.borrow().get(path).cloned();
+        known.unwrap_or_else(|| {
+            let awaited = self.to_be_written(path);
+            let kept = awaited.clone();
+            self.awaited.borrow_mut().insert(path.to_owned(), kept);
+            awaited
+        })
+    }
+
+    fn to_be_written(&self, path: &Path) -> Option<Awaited> {
         let (name, target) = self.targets.get(path)?;
         if !is_of(target, self.profile) {
             return None;
