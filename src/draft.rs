@@ -90,17 +90,23 @@ impl All {
 }
 
 /// The inventory that a folder's files allow to draft; none where there is nothing to read.
-///
-/// # Errors
-/// When a file that is there can't be read.
-pub fn draft(folder: &Path) -> Result<Option<Draft>, Problem> {
+#[must_use]
+pub fn draft(folder: &Path) -> Option<Draft> {
     let mut all = All::default();
     let mut read = Vec::new();
     let mut problems = Vec::new();
     let mut values = false;
     for name in [&[ENV][..], &SAMPLES].concat() {
         let path = folder.join(name);
-        let Some(text) = text(&path)? else { continue };
+        let text = match text(&path) {
+            Ok(Some(text)) => text,
+            Ok(None) => continue,
+            // A folder of that name, say: some keep Python's programs in `.env/`.
+            Err(problem) => {
+                problems.push(problem.severity(Severity::Warning));
+                continue;
+            }
+        };
         let (count, left) = lines(&text, &mut all);
         values |= name == ENV && count > 0;
         let left = match left {
@@ -119,7 +125,7 @@ pub fn draft(folder: &Path) -> Result<Option<Draft>, Problem> {
     let names = environment::compose_files(&|name| folder.join(name).exists());
     let mut services = BTreeSet::new();
     if !names.is_empty() {
-        services = composed(folder, &names, &mut all, &mut problems)?;
+        services = composed(folder, &names, &mut all, &mut problems);
         for name in &names {
             let path = folder.join(name).display().to_string();
             read.push(path);
@@ -129,14 +135,14 @@ pub fn draft(folder: &Path) -> Result<Option<Draft>, Problem> {
         }
     }
     if all.variables.is_empty() {
-        return Ok(None);
+        return None;
     }
-    Ok(Some(Draft {
+    Some(Draft {
         text: written(&all.variables, &names, &services),
         read,
         problems,
         values: values.then_some(if names.is_empty() { "node" } else { "compose" }),
-    }))
+    })
 }
 
 fn counted(count: usize, one: &str) -> String {
@@ -178,7 +184,7 @@ fn composed(
     names: &[&str],
     all: &mut All,
     problems: &mut Vec<Problem>,
-) -> Result<BTreeSet<String>, Problem> {
+) -> BTreeSet<String> {
     let files: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     let world = World {
         process: &|_| None,
@@ -207,12 +213,12 @@ fn composed(
         },
         &world,
     );
-    problems.extend(
-        composed
-            .problems
-            .into_iter()
-            .map(|problem| problem.severity(Severity::Warning)),
-    );
+    for problem in composed.problems {
+        let problem = problem.severity(Severity::Warning);
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
     let mut services = BTreeSet::new();
     for (service, container) in &composed.containers {
         for (name, given) in &container.given {
@@ -244,7 +250,8 @@ fn composed(
         }
     }
     for path in &files {
-        let Some(text) = text(path)? else { continue };
+        // That it can't be read has been told.
+        let Ok(Some(text)) = text(path) else { continue };
         let documents = std::str::from_utf8(text.expose())
             .ok()
             .and_then(|text| yaml::documents(text).ok());
@@ -275,7 +282,7 @@ fn composed(
             }
         }
     }
-    Ok(services)
+    services
 }
 
 /// Whether a name that Compose asks for is a variable of the project's: not one that a shell sets and no `.env` file, nor a

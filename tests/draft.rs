@@ -148,8 +148,8 @@ fn a_draft_is_an_inventory_that_check_and_list_work_with() {
             .iter()
             .map(|problem| problem["rule"].as_str().unwrap())
             .collect();
-        // What is true of these folders: a .env that others can read, a name that nothing reads.
-        let known = BTreeSet::from(["env-loose", "unused"]);
+        // What is true of these folders: a .env that others can read, a name that nothing reads, a token in a compose file.
+        let known = BTreeSet::from(["env-loose", "unused", "compose-literal"]);
         assert!(rules.is_subset(&known), "{name}: {rules:?}");
     }
 }
@@ -226,6 +226,18 @@ fn a_compose_file_that_compose_refuses_is_told_and_the_rest_is_drafted() {
         "{said}"
     );
     assert!(folder.inventory().contains("\n  JWT_SECRET:\n"));
+}
+
+#[test]
+fn a_folder_of_that_name_is_told_and_the_rest_is_read() {
+    let folder = Folder::of("django");
+    fs::create_dir(folder.path(".env")).unwrap();
+    let (_, said) = folder.well(&["init"]);
+    assert!(
+        said.starts_with("read .env.sample: 16 variables\n.env: warning: "),
+        "{said}"
+    );
+    assert!(!said.contains("--from-env"), "{said}");
 }
 
 #[test]

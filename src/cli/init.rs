@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let dir = args.dir.strip_prefix(".").unwrap_or(&args.dir);
     let fresh = dir.join(INVENTORY).symlink_metadata().is_err();
     let drafted = if args.preset.is_none() && fresh {
-        draft::draft(dir)?
+        draft::draft(dir)
     } else {
         None
     };
