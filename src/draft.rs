@@ -14,7 +14,7 @@
 mod guess;
 
 use crate::dialect::{Asked, interpolate_telling};
-use crate::environment::{self, File, Found, Gift, Start, World};
+use crate::environment::{self, File, Found, Gift, Given, Start, World};
 use crate::file;
 use crate::lint;
 use crate::problem::{Problem, Severity};
@@ -87,6 +87,14 @@ impl All {
         });
         self.variables.get_mut(place)
     }
+
+    /// A variable that Compose asks for, unless it is one that a shell sets and no `.env` file, or a value that stands where a
+    /// name does.
+    fn asked(&mut self, name: &str) -> Option<&mut Known> {
+        let takes = self.places.contains_key(name)
+            || (!SHELLS.contains(&name) && lint::is_name(name, b"x"));
+        self.of(Name::new(name).filter(|_| takes)?)
+    }
 }
 
 /// The inventory that a folder's files allow to draft; none where there is nothing to read.
@@ -123,16 +131,17 @@ pub fn draft(folder: &Path) -> Option<Draft> {
         ));
     }
     let names = environment::compose_files(&|name| folder.join(name).exists());
-    let mut services = BTreeSet::new();
     if !names.is_empty() {
-        services = composed(folder, &names, &mut all, &mut problems);
+        composed(folder, &names, &mut all, &mut problems);
         for name in &names {
             let path = folder.join(name).display().to_string();
             read.push(path);
         }
-        if let Some(last) = read.last_mut() {
-            let _ = write!(last, ": {}", counted(services.len(), "service"));
-        }
+    }
+    let users = all.variables.iter().flat_map(|known| &known.used_by);
+    let services: BTreeSet<String> = users.cloned().collect();
+    if let Some(last) = read.last_mut().filter(|_| !names.is_empty()) {
+        let _ = write!(last, ": {}", counted(services.len(), "service"));
     }
     if all.variables.is_empty() {
         return None;
@@ -178,117 +187,104 @@ fn lines(text: &Secret, all: &mut All) -> (usize, usize) {
     (names.len(), left)
 }
 
-/// Notes what Compose's files ask for; the services that ask for anything.
-fn composed(
-    folder: &Path,
-    names: &[&str],
-    all: &mut All,
-    problems: &mut Vec<Problem>,
-) -> BTreeSet<String> {
+/// Loads Compose's files and notes what they ask for. What Compose would fail on is told.
+fn composed(folder: &Path, names: &[&str], all: &mut All, problems: &mut Vec<Problem>) {
     let files: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
-    let world = World {
-        process: &|_| None,
-        file: &|path| {
-            let sample = |name: &&str| {
-                let end = name.strip_prefix(ENV).unwrap_or_default();
-                let mut path = path.as_os_str().to_owned();
-                path.push(end);
-                text(Path::new(&path)).ok().flatten()
-            };
-            let found = match text(path)? {
-                Some(text) => Some(text),
-                // Only what holds values has a sample beside it.
-                None if is_env(path) => SAMPLES.iter().find_map(sample),
-                None => None,
-            };
-            Ok(found.map_or(File::Missing, File::Text))
-        },
-        vault: &|_| Found::Unset,
+    let start = Start {
+        folder: folder.to_owned(),
+        files: files.clone(),
+        ..Start::default()
     };
     let composed = environment::load(
-        &Start {
-            folder: folder.to_owned(),
-            files: files.clone(),
-            ..Start::default()
+        &start,
+        &World {
+            process: &|_| None,
+            file: &text_or_sample,
+            vault: &|_| Found::Unset,
         },
-        &world,
     );
+    for (service, container) in &composed.containers {
+        for (name, given) in &container.given {
+            for given in given {
+                note_given(service, name, given, all);
+            }
+        }
+    }
+    for path in &files {
+        // That it can't be read has been told.
+        if let Ok(Some(text)) = text(path) {
+            note_asked(&text, all);
+        }
+    }
     for problem in composed.problems {
         let problem = problem.severity(Severity::Warning);
         if !problems.contains(&problem) {
             problems.push(problem);
         }
     }
-    let mut services = BTreeSet::new();
-    for (service, container) in &composed.containers {
-        for (name, given) in &container.given {
-            for given in given {
-                let literal = given.file.is_none() && given.asked.is_empty();
-                let own =
-                    given.file.is_some() || given.asked.iter().any(|(asked, _)| asked == name);
-                let value = match &given.value {
-                    Gift::Value(value) => value.expose(),
-                    _ => b"",
-                };
-                let Some(parsed) = Name::new(name).filter(|_| takes(name, all)) else {
-                    continue;
-                };
-                let secret = literal && !value.is_empty() && guess::sounds_secret(name);
-                if !own && !secret {
-                    continue;
-                }
-                if let Some(known) = all.of(parsed) {
-                    known.used_by.insert(service.clone());
-                    known.written_out |= secret;
-                    known.listed |= given.file.is_some();
-                    if known.value.is_none() && !value.is_empty() && given.asked.is_empty() {
-                        known.value = Some(Secret::new(value.to_vec()));
-                    }
-                    services.insert(service.clone());
-                }
-            }
+}
+
+/// A file, or in place of a `.env` file that isn't there the sample of it.
+fn text_or_sample(path: &Path) -> Result<File, Problem> {
+    let sample = |name: &&str| {
+        let end = name.strip_prefix(ENV).unwrap_or_default();
+        let mut path = path.as_os_str().to_owned();
+        path.push(end);
+        text(Path::new(&path)).ok().flatten()
+    };
+    let found = match text(path)? {
+        None if is_env(path) => SAMPLES.iter().find_map(sample),
+        found => found,
+    };
+    Ok(found.map_or(File::Missing, File::Text))
+}
+
+/// Notes a name that a container is given from a file, or from where Compose interpolates; and a secret that is written out.
+fn note_given(service: &str, name: &str, given: &Given, all: &mut All) {
+    let value = match &given.value {
+        Gift::Value(value) => value.expose(),
+        _ => b"",
+    };
+    let from_file = given.file.is_some();
+    let inherited = given.asked.iter().any(|(asked, _)| asked == name);
+    let literal = !from_file && given.asked.is_empty();
+    let written_out = literal && !value.is_empty() && guess::sounds_secret(name);
+    if !(from_file || inherited || written_out) {
+        return;
+    }
+    if let Some(known) = all.asked(name) {
+        known.used_by.insert(service.to_owned());
+        known.written_out |= written_out;
+        known.listed |= from_file;
+        if known.value.is_none() && !value.is_empty() && given.asked.is_empty() {
+            known.value = Some(Secret::new(value.to_vec()));
         }
     }
-    for path in &files {
-        // That it can't be read has been told.
-        let Ok(Some(text)) = text(path) else { continue };
-        let documents = std::str::from_utf8(text.expose())
-            .ok()
-            .and_then(|text| yaml::documents(text).ok());
-        for document in documents.into_iter().flatten() {
-            let Some(Content::Map(entries)) =
-                document.get("services").map(|services| &services.content)
-            else {
-                continue;
-            };
-            for (service, value) in entries {
-                let mut asked = Vec::new();
-                interpolated(value, &mut asked);
-                for (name, what) in asked {
-                    if !takes(&name, all) {
-                        continue;
-                    }
-                    let Some(known) = Name::new(&name).and_then(|name| all.of(name)) else {
-                        continue;
-                    };
+}
+
+/// Notes the names that the services of a compose file interpolate, in their environment or anywhere else.
+fn note_asked(text: &Secret, all: &mut All) {
+    let text = std::str::from_utf8(text.expose()).unwrap_or_default();
+    for document in yaml::documents(text).into_iter().flatten() {
+        let services = document.get("services").map(|services| &services.content);
+        let Some(Content::Map(entries)) = services else {
+            continue;
+        };
+        for (service, value) in entries {
+            let mut asked = Vec::new();
+            interpolated(value, &mut asked);
+            for (name, what) in asked {
+                if let Some(known) = all.asked(&name) {
+                    known.used_by.insert(service.to_string());
                     match what {
                         Asked::Default { .. } => known.defaulted = true,
                         Asked::Required | Asked::Nothing => known.needed = true,
                         Asked::Value | Asked::Alternative => {}
                     }
-                    known.used_by.insert(service.to_string());
-                    services.insert(service.to_string());
                 }
             }
         }
     }
-    services
-}
-
-/// Whether a name that Compose asks for is a variable of the project's: not one that a shell sets and no `.env` file, nor a
-/// value that stands where a name does.
-fn takes(name: &str, all: &All) -> bool {
-    all.places.contains_key(name) || !SHELLS.contains(&name) && lint::is_name(name, b"x")
 }
 
 /// Whether a file's name says that it is a `.env` file.
