@@ -134,13 +134,20 @@ impl Project {
             Err(problem) => return vec![ruled(problem, "vault")],
         };
         let mut found = Vec::new();
+        // Most bundles share one recipients file.
+        let mut known = BTreeMap::new();
         for bundle in bundles {
+            let recipients = known
+                .entry(vault.recipients_file(&bundle))
+                .or_insert_with(|| vault.recipients(&bundle))
+                .as_ref()
+                .map_err(Problem::clone);
             let both = vault
                 .header(&bundle)
-                .and_then(|header| Ok((header, vault.recipients(&bundle)?)));
+                .and_then(|header| Ok((header, recipients?)));
             match both {
                 Err(problem) => found.push(ruled(problem, "vault")),
-                Ok((header, recipients)) if !header.fits(&recipients) => found.push(
+                Ok((header, recipients)) if !header.fits(recipients) => found.push(
                     Problem::new(
                         "recipients-differ",
                         format!(
@@ -593,13 +600,16 @@ pub(super) fn is_env(path: &Path) -> bool {
 /// Whether a text holds an age identity (its Bech32 prefix and as many characters as one has).
 fn holds_identity(bytes: &[u8]) -> bool {
     let mark = b"AGE-SECRET-KEY-1";
-    bytes.windows(mark.len() + 58).any(|window| {
-        window.starts_with(mark)
-            && window
-                .iter()
-                .skip(mark.len())
-                .all(u8::is_ascii_alphanumeric)
-    })
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|&byte| byte == b'A') {
+        rest = rest.get(at..).unwrap_or_default();
+        let body = rest.strip_prefix(mark).and_then(|rest| rest.get(..58));
+        if body.is_some_and(|body| body.iter().all(u8::is_ascii_alphanumeric)) {
+            return true;
+        }
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 /// The lines of a text file, counted from 1; none of one that can't be read.
