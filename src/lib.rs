@@ -18,6 +18,7 @@ pub mod problem;
 pub mod project;
 pub mod report;
 pub mod secret;
+pub mod status;
 pub mod template;
 pub mod time;
 pub mod vault;
