@@ -186,7 +186,7 @@ fn all(path: &Path, args: &Args, project: &Project, shell: &Shell) -> Result<Don
     Ok(Done::Well)
 }
 
-/// The values of a `.env` file by name, as its consumer reads it; of a name that is there twice, the last.
+/// The values of a `.env` file by name, as its consumer reads it; of a name that is there twice, the one that it applies.
 fn entries(
     path: &Path,
     text: &[u8],
@@ -210,7 +210,12 @@ fn entries(
             .map(|(name, value)| (name.into_owned(), Secret::new(value.into_owned())))
             .collect()
     };
-    let values = owned(reader.read(text).map_err(read)?);
+    let mut entries = reader.read(text).map_err(read)?;
+    if reader == Dialect::Rust {
+        // dotenvy sets no name that is set.
+        entries.reverse();
+    }
+    let values = owned(entries);
     if reader == Dialect::Compose {
         // What the file takes from the environment has another value in each shell.
         let outside = |name: &str| (!values.contains_key(name)).then(|| b"x".to_vec());
