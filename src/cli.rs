@@ -13,10 +13,6 @@ mod completions;
 mod demo;
 mod edit;
 mod explain;
-#[allow(
-    dead_code,
-    reason = "until the verbs that look for problems flatten it"
-)]
 mod form;
 mod generate;
 mod get;
@@ -26,6 +22,7 @@ mod lint;
 mod list;
 mod man;
 mod recipients;
+mod redact;
 mod render;
 mod run;
 mod schema;
@@ -105,6 +102,7 @@ enum Verb {
     Recipients(recipients::Args),
     Render(render::Args),
     Run(run::Args),
+    Redact(redact::Args),
     Lint(lint::Args),
     Explain(explain::Args),
     Ci(ci::Args),
@@ -239,6 +237,7 @@ pub fn main() -> ExitCode {
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
         Verb::Run(args) => return run::run(&args, &shell),
+        Verb::Redact(args) => redact::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),
         Verb::Ci(args) => ci::run(&args, &shell),

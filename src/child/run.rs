@@ -38,7 +38,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -233,18 +233,21 @@ impl Program {
             });
             let code = signals.until_the_end_of(child, terminal.as_ref());
             let _ = ended.set(Instant::now());
-            // The user's terminal is his own again before anything else can end us.
-            drop(raw);
             drop(running);
-            drop(signals);
-            for stream in shown {
-                if let Ok(Err(problem)) = stream.join() {
-                    // Not all was shown, so all is not well.
-                    let code = if code == 0 { FAILED } else { code };
-                    return Err(Failed { problem, code });
-                }
+            // A reader that doesn't read may hold us up, and then a signal ends us; but not with a terminal in raw mode.
+            if raw.is_none() {
+                signals.give_back();
             }
-            Ok(code)
+            let shown: Vec<_> = shown.into_iter().map(ScopedJoinHandle::join).collect();
+            drop(raw);
+            match shown.into_iter().flatten().find_map(Result::err) {
+                None => Ok(code),
+                // Not all was shown, so all is not well.
+                Some(problem) => Err(Failed {
+                    problem,
+                    code: if code == 0 { FAILED } else { code },
+                }),
+            }
         })
     }
 
@@ -562,6 +565,11 @@ impl Signals {
         Ok(Signals { coming, over })
     }
 
+    /// From here on each does what it did before.
+    fn give_back(&self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+
     /// Passes signals on until the program has ended; gives its exit code.
     fn until_the_end_of(&mut self, child: Pid, terminal: Option<&Terminal>) -> u8 {
         for signal in self.coming.forever() {
@@ -597,7 +605,7 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::SeqCst);
+        self.give_back();
     }
 }
 

@@ -1,6 +1,8 @@
 //! The invocations: every verb as it is meant, and as many ways as we know to make one fail with a secret in its hands.
 
 use super::scene::{Canaries, Scene, put};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use dotage::dialect::Dialect;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -117,6 +119,21 @@ pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
     cases
 }
 
+/// What a job may print: each value as it is, in hex, in base64, and begun.
+fn printed(canaries: &Canaries) -> Vec<u8> {
+    let mut text = Vec::new();
+    for name in ["ASCII", "PEM", "ESCAPES", "BASE64"] {
+        let value = canaries.value(name);
+        let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+        for form in [value, hex.as_bytes(), STANDARD.encode(value).as_bytes()] {
+            text.extend_from_slice(form);
+            text.push(b'\n');
+        }
+    }
+    text.extend_from_slice(&canaries.value("ASCII")[..8]);
+    text
+}
+
 /// Held before it opens what it renames, and before it ends, long enough for every process to be looked at.
 const HOLD: &[&str] = &[
     "-e",
@@ -151,6 +168,7 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
             case("get --reveal", &["get", "ESCAPES", "--reveal", verbose]).product(),
             case("get derived", &["get", "URL", verbose]).product(),
             case("get bytes", &["get", "BINARY", verbose]).product(),
+            case("redact", &["redact", verbose]).stdin(&printed(canaries)),
             case("list", &["list", verbose]),
             case("list --json", &["list", "--json", verbose]),
             case(
@@ -1111,6 +1129,51 @@ fn disks(cases: &mut Vec<Case>) {
 
 /// What a person types in the wrong place.
 /// Files of values that nobody encrypted, in every form that lint has a rule for.
+/// A `.env` file with a value in each form that a line can have, some of them torn.
+fn drafted_env(value: &[u8]) -> Vec<u8> {
+    [
+        b"A=",
+        value,
+        b"\nB='",
+        value,
+        b"'\nC=\"",
+        value,
+        b"\" # ",
+        value,
+        b"\nD=http://u:",
+        value,
+        b"@h/",
+        value,
+        b"\nexport E=",
+        value,
+        b"\nK=-----BEGIN ",
+        value,
+        b"-----\n",
+        value,
+        b"\n",
+        value,
+        b"==\nF=",
+        value,
+        b"://",
+        value,
+        b"\n# ",
+        value,
+        b"\nG='",
+        value,
+        b"\n",
+    ]
+    .concat()
+}
+
+/// A compose file with a value wherever one can stand, as far as it is text that YAML quotes.
+fn drafted_compose(value: &[u8]) -> Vec<u8> {
+    let text = serde_json::to_string(&String::from_utf8_lossy(value)).unwrap();
+    format!(
+        "services:\n  a:\n    image: {text}\n    environment:\n      SECRET: {text}\n      PLAIN: {text}\n      B: \"${{B}}\"\n  b: {{ environment: [A, {text}] }}\n"
+    )
+    .into_bytes()
+}
+
 fn linted(canaries: &Canaries, cases: &mut Vec<Case>) {
     let forms: &[&[u8]] = &[
         b"A={}",
@@ -1151,6 +1214,31 @@ fn linted(canaries: &Canaries, cases: &mut Vec<Case>) {
                 .codes(&[0, 1]),
             );
         }
+        for consumer in ["compose", "docker", "node", "shell"] {
+            let all = all.clone();
+            cases.push(
+                case(
+                    format!("set --from-env {name} in all forms, read by {consumer}"),
+                    &["set", "--from-env", "theirs.env", "--dialect", consumer],
+                )
+                .before(move |scene| scene.put("theirs.env", &all))
+                .planted("theirs.env")
+                .codes(&[0, 2]),
+            );
+        }
+        let value = value.clone();
+        cases.push(
+            case(
+                format!("init from a .env file and a compose file with {name}"),
+                &["init", "years"],
+            )
+            .before(move |scene| {
+                scene.put("years/.env", &drafted_env(&value));
+                scene.put("years/compose.yaml", &drafted_compose(&value));
+            })
+            .planted("years/.env")
+            .planted("years/compose.yaml"),
+        );
         for format in ["people", "json", "sarif", "junit", "github", "gitlab"] {
             let all = all.clone();
             cases.push(
