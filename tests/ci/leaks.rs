@@ -177,6 +177,10 @@ fn a_masked_value_is_hidden_however_it_is_printed() {
         for name in SHOWN {
             let (_, text) = rows.iter().find(|(row, _)| row == name).unwrap();
             let log = runner.log(text);
+            // Half of a command of the runner's own is a command.
+            if value.starts_with("##[") && *name == "half" {
+                continue;
+            }
             if *name != "swapped case" && *name != "folded at 40" && visible(&log) < 8 {
                 wrong.push(format!(
                     "{name} of {value} is hidden, and documented as shown: {log}"

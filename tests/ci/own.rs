@@ -40,7 +40,6 @@ const PROGRAMS: &[(&str, &str)] = &[
          build) mkdir -p target/debug \"target/$CARGO_BUILD_TARGET/release\"\n\
            ln -sf \"$REAL\" target/debug/dotage\n\
            printf '#!/bin/sh\\necho %s\\n' \"$CARGO_BUILD_TARGET\" >\"target/$CARGO_BUILD_TARGET/release/dotage\" ;;\n\
-         cyclonedx) touch dist/dotage.cdx.json ;;\n\
          esac",
     ),
     (
@@ -54,7 +53,8 @@ const VENV: &[(&str, &str)] = &[
     ("pip", "echo pip \"$@\" >>\"$STORE/said\""),
     (
         "maturin",
-        "touch \"dist/dotage-0.1.0-py3-none-$MACHINE.whl\"",
+        "cd dist && mkdir -p x/sboms && echo '{}' >x/sboms/dotage.cyclonedx.json\n\
+         /usr/bin/python3 -m zipfile -c \"dotage-0.1.0-py3-none-$MACHINE.whl\" x && rm -r x",
     ),
     (
         "ansible-galaxy",
@@ -173,7 +173,7 @@ fn a_tag_becomes_a_release_with_checksums_that_are_attested() {
         "dist/dotage-0.1.0-x86_64-linux",
         "dist/dotage-0.1.0-aarch64-linux",
         "dist/dotage-secrets-0.1.0.tar.gz",
-        "dist/dotage.cdx.json",
+        "dist/dotage.cyclonedx.json",
     ] {
         assert!(
             release.split(' ').any(|word| word == file),
