@@ -19,6 +19,7 @@ pub mod project;
 pub mod redact;
 pub mod report;
 pub mod secret;
+pub mod status;
 pub mod template;
 pub mod time;
 pub mod vault;

@@ -8,13 +8,15 @@
 //! Identities are looked for in two steps. What a variable names (`DOTAGE_IDENTITY…`) is meant, and is all that is used;
 //! without one, each of the usual files that exists may open the vault.
 
+mod given;
 mod identity;
 mod record;
 mod render;
 mod sources;
 mod survey;
 
-pub use identity::{default_file, given, identities, is_material};
+pub use given::{Asked, Given, Origin, Origins, given};
+pub use identity::{default_file, identities, identity_given, is_material};
 pub use render::{Made, Recipe};
 pub use sources::Sources;
 pub(crate) use survey::ruled;

@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["vault", "inventory", "child", "journal", "ci"],
     &["contract", "environment"],
-    &["project"],
+    &["project", "status"],
     &["cli"],
 ];
 
@@ -39,6 +39,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("hmac", &["ci"]),
     ("shell_words", &["child", "vault"]),
+    ("pty_process", &["child"]),
 ];
 
 struct Source {

@@ -6,3 +6,5 @@
 mod bootstrap;
 #[path = "runbook/precedence.rs"]
 mod precedence;
+#[path = "runbook/storage.rs"]
+mod storage;

@@ -113,6 +113,7 @@ pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
     linted(canaries, &mut cases);
     github(&mut cases);
     gitlab(canaries, &mut cases);
+    ran(canaries, &mut cases);
     killed(&mut cases);
     cases
 }
@@ -160,6 +161,25 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
             case(
                 "list --no-vault",
                 &["list", "--no-vault", "--service", "api", verbose],
+            ),
+            case("check", &["check", verbose]).codes(&[1]),
+            case(
+                "check --json",
+                &["check", "-P", "production", "--json", verbose],
+            )
+            .codes(&[1]),
+            case("check --no-vault", &["check", "--no-vault", verbose]).codes(&[0, 1]),
+            case("status", &["status", verbose]),
+            case("status --json", &["status", "--json", verbose]),
+            case(
+                "status --html",
+                &["status", "--html", "out/status.html", verbose],
+            ),
+            case("status --no-vault", &["status", "--no-vault", verbose]),
+            case("explain", &["explain", "ASCII", verbose]),
+            case(
+                "explain --json",
+                &["explain", "URL", "-P", "production", "--json", verbose],
             ),
             case("unset", &["unset", "ASCII", verbose]),
             case(
@@ -278,6 +298,9 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
         &["list"],
         &["unset", "ASCII"],
         &["generate", "TOKEN"],
+        &["status"],
+        &["status", "--html", "out/status.html"],
+        &["explain", "ASCII"],
         &["bootstrap", "open"],
         &["bootstrap", "close"],
         &["recipients", "add", reader],
@@ -285,6 +308,7 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
         &["keygen"],
         &["demo", "../tmp/demo"],
         &["schema"],
+        &["run", "--", "true"],
     ] {
         let hold = if args[0] == "demo" || args[0] == "init" {
             HOLD_END
@@ -889,6 +913,14 @@ fn plaintexts(canaries: &Canaries, cases: &mut Vec<Case>) {
             &text,
         )
         .unwrap();
+        for shown in [&["check"][..], &["status", "--json"]] {
+            let armored = armored.clone();
+            cases.push(
+                case(format!("plaintext {index}: {shown:?}"), shown)
+                    .before(move |scene| put(&scene.vault(), armored.as_bytes(), 0o644))
+                    .codes(if shown[0] == "check" { &[0, 1] } else { &[0] }),
+            );
+        }
         for verb in [verbs[index % 6], verbs[(index + 1) % 6]] {
             let armored = armored.clone();
             cases.push(
@@ -1343,6 +1375,117 @@ fn mistakes(canaries: &Canaries, cases: &mut Vec<Case>) {
             .fails(),
     );
     cases.push(case("set nothing", &["set", "ASCII"]).fails());
+}
+
+/// What a program is given is its own to print; what it prints is searched for all that it was given.
+fn ran(canaries: &Canaries, cases: &mut Vec<Case>) {
+    // Bytes may hold a NUL, which no environment carries: that is a case of its own.
+    let run = |name: &str, options: &[&str], program: &[&str]| {
+        let args = [&["run"], options, &["--"], program].concat();
+        case(format!("run: {name}"), &args).env("BINARY", "none")
+    };
+    let script = "env; env >&2; env | base64; env | base64 -w0; env | od -An -v -tx1 | tr -d ' \\n'; set
+        python3 -c 'import json, os, urllib.parse as u; e = dict(os.environ); print(json.dumps(e), e, [u.quote(v) for v in e.values()])'";
+    let everything = ["sh", "-c", script];
+    cases.extend([
+        run("everything printed", &[], &everything),
+        run(
+            "everything printed, of a service",
+            &["--service", "api", "-v"],
+            &everything,
+        ),
+        run("everything printed, in CI", &[], &everything).env("GITHUB_ACTIONS", "true"),
+        run(
+            "everything printed, at a terminal",
+            &["--redact", "always"],
+            &["env"],
+        )
+        .how(How::Terminal(Vec::new())),
+        run(
+            "nothing hidden",
+            &["--redact", "never"],
+            &["sh", "-c", "sleep 0.2; env"],
+        )
+        .product(),
+        run("--dry-run", &["--dry-run"], &["env"]),
+        run("--dry-run --json", &["--dry-run", "--json", "-v"], &["env"]),
+        run("what the environment has", &[], &everything)
+            .env("ASCII", canaries.text("BASE64"))
+            .env("UTF8", ""),
+        run("--override", &["--override"], &["env"])
+            .env("ASCII", canaries.text("BASE64"))
+            .codes(&[0, 125]),
+        run("the identity in the environment", &[], &everything)
+            .env("DOTAGE_IDENTITY", canaries.key.clone())
+            .env("SOPS_AGE_KEY", canaries.key.clone()),
+        run("slowly", &[], &["sh", "-c", "sleep 0.3; env"]),
+        run("no such program", &[], &["no-such-program"]).codes(&[127]),
+        run("no program", &[], &["/etc/passwd"]).codes(&[126]),
+        run("a failure", &[], &["sh", "-c", "env; exit 9"]).codes(&[9]),
+        run("a full disk", &[], &["sh", "-c", "env"])
+            .how(How::Shell("exec \"$0\" \"$@\" >/dev/full"))
+            .codes(&[125]),
+        run("no identity", &[], &["env"])
+            .env("HOME", "/nowhere")
+            .codes(&[125]),
+        run("a stranger", &[], &["env"])
+            .env("DOTAGE_IDENTITY", canaries.stranger.clone())
+            .codes(&[125]),
+        run("no such profile", &["-P", "stage"], &["env"]).codes(&[125]),
+        run("a value pasted into NAME_FILE", &[], &["env"])
+            .env("ASCII_FILE", canaries.text("ASCII"))
+            .codes(&[125]),
+        case("run: a value typed", &["run", &canaries.typed]).codes(&[125]),
+        case(
+            "run: a NUL",
+            &["run", "--secrets-dir", "../given", "--", "env"],
+        )
+        .before({
+            let value = [canaries.value("ASCII"), b"\0"].concat();
+            move |scene| put(&scene.path("given/ascii"), &value, 0o600)
+        })
+        .codes(&[125]),
+        case(
+            "run: a value too long",
+            &["run", "--secrets-dir", "../given", "--", "env"],
+        )
+        .before({
+            let value = canaries.value("ASCII").repeat(8000);
+            move |scene| put(&scene.path("given/ascii"), &value, 0o600)
+        })
+        .codes(&[125]),
+        case(
+            "run: a folder of secrets",
+            &[
+                "run",
+                "--secrets-dir",
+                "../given",
+                "--redact",
+                "always",
+                "--",
+                "env",
+            ],
+        )
+        .before({
+            let value = canaries.value("ASCII").to_vec();
+            move |scene| put(&scene.path("given/ascii"), &value, 0o600)
+        }),
+        case("run: a folder of secrets, no project", &[])
+            .before({
+                let value = canaries.value("ASCII").to_vec();
+                move |scene| put(&scene.path("given/ascii"), &value, 0o600)
+            })
+            .how(How::Shell(
+                "exec \"$0\" -C / run --secrets-dir \"$GIVEN\" --redact always -- env",
+            )),
+        run(
+            "ended by a signal",
+            &[],
+            &["sh", "-c", "env; exec sleep 30"],
+        )
+        .how(How::Signal("-TERM"))
+        .codes(&[143]),
+    ]);
 }
 
 /// Ended from outside.

@@ -314,7 +314,7 @@ fn hand_over(
         }
         return Err(warnings.into());
     }
-    let identity = project::given();
+    let identity = project::identity_given();
     let own = Name::new("DOTAGE_IDENTITY");
     let mut secrets = handover.secrets.clone();
     secrets.extend(own.as_ref().zip(identity.as_ref()));
