@@ -124,8 +124,8 @@ impl Registered {
     }
 
     fn add(&mut self, mask: &[u8]) -> bool {
-        let unmaskable = mask.iter().any(|byte| b"\r\n\0".contains(byte))
-            || std::str::from_utf8(mask).is_err();
+        let unmaskable =
+            mask.iter().any(|byte| b"\r\n\0".contains(byte)) || std::str::from_utf8(mask).is_err();
         if unmaskable || self.derived.contains(mask) || self.all.contains(mask) {
             return false;
         }
