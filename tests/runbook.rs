@@ -4,7 +4,13 @@
 
 #[path = "runbook/bootstrap.rs"]
 mod bootstrap;
+#[path = "runbook/contract.rs"]
+mod contract;
+#[path = "runbook/inventory.rs"]
+mod inventory;
 #[path = "runbook/precedence.rs"]
 mod precedence;
+#[path = "runbook/stack.rs"]
+mod stack;
 #[path = "runbook/storage.rs"]
 mod storage;
