@@ -16,7 +16,7 @@ mod sources;
 mod survey;
 
 pub use given::{Asked, Given, Origin, Origins, given};
-pub use identity::{default_file, given_identity, identities, is_material};
+pub use identity::{default_file, identities, identity_given, is_material};
 pub use render::{Made, Recipe};
 pub use sources::Sources;
 pub(crate) use survey::ruled;

@@ -12,6 +12,12 @@
 
 #[path = "ci/action.rs"]
 mod action;
+#[allow(
+    dead_code,
+    reason = "shared with tests/dialects.rs, which uses all of it"
+)]
+#[path = "dialects/hostile.rs"]
+mod hostile;
 #[path = "ci/leaks.rs"]
 mod leaks;
 #[path = "ci/linters.rs"]

@@ -124,8 +124,9 @@ impl Registered {
     }
 
     fn add(&mut self, mask: &[u8]) -> bool {
-        let unmaskable =
-            mask.iter().any(|byte| b"\r\n\0".contains(byte)) || std::str::from_utf8(mask).is_err();
+        // A runner takes no mask of white space alone, in Unicode's sense.
+        let text = std::str::from_utf8(mask).unwrap_or_default();
+        let unmaskable = text.trim().is_empty() || text.contains(['\r', '\n', '\0']);
         if unmaskable || self.derived.contains(mask) || self.all.contains(mask) {
             return false;
         }

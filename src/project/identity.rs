@@ -101,7 +101,7 @@ pub fn identities(person: Arc<dyn Person>, only: Option<&Path>) -> Result<Identi
 /// The identity that the environment gives, as `identities` would read it, without its comments: what a job has to hide.
 /// One that a command prints is nowhere but in this process.
 #[must_use]
-pub fn given_identity() -> Option<Secret> {
+pub fn identity_given() -> Option<Secret> {
     let said = |name: &str| env::var(name).ok().map(Zeroizing::new);
     let material = match (said("DOTAGE_IDENTITY"), said("DOTAGE_IDENTITY_FILE")) {
         (Some(text), _) if is_material(&text) => Zeroizing::new(text.as_bytes().to_vec()),

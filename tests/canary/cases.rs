@@ -113,6 +113,7 @@ pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
     disks(&mut cases);
     mistakes(canaries, &mut cases);
     linted(canaries, &mut cases);
+    github(&mut cases);
     gitlab(canaries, &mut cases);
     ran(canaries, &mut cases);
     killed(&mut cases);
@@ -1251,6 +1252,65 @@ fn linted(canaries: &Canaries, cases: &mut Vec<Case>) {
                 .codes(&[0, 1]),
             );
         }
+    }
+}
+
+/// A step of GitHub's. The masks are values, which is what they are for: they are taken out of what it prints, and so is
+/// what later steps are to have.
+fn github(cases: &mut Vec<Case>) {
+    const STEP: &str = r#"mkdir ../tmp/step && cd ../tmp/step && : >env && : >output && mkdir temp
+        export GITHUB_ACTIONS=true GITHUB_ENV="$PWD/env" GITHUB_OUTPUT="$PWD/output" RUNNER_TEMP="$PWD/temp" && cd "$OLDPWD"
+        [ -z "$BROKEN" ] || export "$BROKEN=/dev/full"
+        "$0" "$@" 2>../tmp/step/log
+        code=$?
+        grep -v '^::add-mask::' ../tmp/step/log >&2
+        rm -rf ../tmp/step
+        exit $code"#;
+    for (args, codes) in [
+        (&["ASCII", "PEM", "ESCAPES"][..], &[0][..]),
+        (&["ASCII", "PEM", "-P", "production", "-v"], &[0]),
+        (&["ASCII", "PEM", "--mask-level", "paranoid"], &[0]),
+        (&["ASCII", "PEM", "--export", "none"], &[0]),
+        (&["ASCII", "--export", "file"], &[0]),
+        (&["PEM", "--export", "file"], &[2]),
+        (&["ASCII", "--export", "outputs"], &[2]),
+        (
+            &["ASCII", "--export", "outputs", "--secrets-as-outputs"],
+            &[0],
+        ),
+        (&["PEM", "--as-env", "PEM"], &[0]),
+        (&["BINARY"], &[2]),
+        (&["BINARY", "--as-file", "BINARY"], &[0]),
+        (&["ASCII", "--dry-run"], &[0]),
+        (&["--strict", "--dry-run"], &[0, 2]),
+    ] {
+        let args = [&["ci", "github"], args].concat();
+        cases.push(
+            case(format!("{args:?}"), &args)
+                .how(How::Shell(STEP))
+                .codes(codes),
+        );
+    }
+    for broken in ["GITHUB_ENV", "GITHUB_OUTPUT", "RUNNER_TEMP"] {
+        cases.push(
+            case(
+                format!("ci github: {broken} is full"),
+                &["ci", "github", "ASCII", "PEM"],
+            )
+            .env("BROKEN", broken)
+            .how(How::Shell(STEP))
+            .fails(),
+        );
+    }
+    for form in ["people", "json", "github"] {
+        cases.push(
+            case(
+                format!("ci doctor as {form}"),
+                &["ci", "doctor", "--format", form],
+            )
+            .how(How::Shell(STEP))
+            .codes(&[0, 1]),
+        );
     }
 }
 

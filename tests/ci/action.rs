@@ -497,6 +497,62 @@ fn the_four_lines_of_the_readme_are_enough() {
 }
 
 #[test]
+fn the_workflow_that_deploys_gives_values_to_one_program_and_hides_what_it_prints() {
+    let repository = Repository::new().fill();
+    repository.workflow("deploy.yml");
+    repository.put(
+        "deploy.sh",
+        "#!/bin/sh\necho \"session=${#SESSION_SECRET} gateway=${#GATEWAY_TOKEN} identity=${DOTAGE_IDENTITY-gone}\"\n\
+         printf %s \"$SESSION_SECRET\" | rev; echo\necho \"db $DB_PASSWORD\"\nprintf %s \"x$SESSION_SECRET\" | base64 -w0 >&2\n\
+         printf '%s\\n' \"$DEPLOY_SSH_KEY\"\n",
+    );
+    let (succeeded, log) = repository.act("deploy.yml", "push", &repository.identity());
+    assert!(succeeded, "{log}");
+    assert!(
+        says(&log, "session=64 gateway=0 identity=gone") && says(&log, "db ***"),
+        "{log}"
+    );
+    // What the program exits with is what the step exits with.
+    repository.put(
+        "deploy.sh",
+        "#!/bin/sh\necho \"failed with $SESSION_SECRET\"\nexit 7\n",
+    );
+    repository.act_fails(
+        "deploy.yml",
+        "push",
+        &repository.identity(),
+        "exit status 7",
+    );
+}
+
+/// A fork's pull request: no secret at all, and what it would bring in is told beside its line.
+#[test]
+fn the_workflow_for_pull_requests_needs_no_key() {
+    let mut repository = Repository::new().fill();
+    repository.workflow("pull-request.yml");
+    repository.identity.push_str(" is kept from this job");
+    repository.put(".gitignore", "/.env\n");
+    fs::remove_dir_all(repository.path("home/.config")).unwrap();
+    let (succeeded, log) = repository.act("pull-request.yml", "pull_request", &[]);
+    assert!(succeeded, "{log}");
+    // A name that nothing declares, and a key in the open.
+    repository.put("api.env.j2", "A={{ UNDECLARED_NAME }}\n");
+    let inventory = format!(
+        "{INVENTORY}targets:\n  api: {{ template: api.env.j2, to: .env, profile: production }}\n"
+    );
+    repository.put("dotage.yaml", &inventory);
+    let log = repository.act_fails("pull-request.yml", "pull_request", &[], "UNDECLARED_NAME");
+    assert!(log.contains("::error file=api.env.j2"), "{log}");
+    repository.put("dotage.yaml", INVENTORY);
+    let key = Command::new("openssl")
+        .args(["genpkey", "-algorithm", "ed25519"])
+        .output()
+        .unwrap();
+    repository.put("deploy.key", std::str::from_utf8(&key.stdout).unwrap());
+    repository.act_fails("pull-request.yml", "pull_request", &[], "file=deploy.key");
+}
+
+#[test]
 fn the_workflow_for_services_gives_each_job_its_own() {
     let repository = Repository::new().fill();
     repository.workflow("services.yml");

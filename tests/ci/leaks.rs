@@ -1,8 +1,12 @@
 //! What a job's log shows of a masked secret: values of every format, printed in the ways that programs do.
 
+use crate::hostile::Numbers;
 use crate::runner::{HIDDEN, Runner};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use dotage::ci::github::{Level, masks};
 use dotage::generate::{self, Encoding, Policy};
+use dotage::redact::cannot_hide;
 use dotage::secret::{Name, Secret};
 use std::process::Command;
 
@@ -177,6 +181,10 @@ fn a_masked_value_is_hidden_however_it_is_printed() {
         for name in SHOWN {
             let (_, text) = rows.iter().find(|(row, _)| row == name).unwrap();
             let log = runner.log(text);
+            // Half of a command of the runner's own is a command.
+            if value.starts_with("##[") && *name == "half" {
+                continue;
+            }
             if *name != "swapped case" && *name != "folded at 40" && visible(&log) < 8 {
                 wrong.push(format!(
                     "{name} of {value} is hidden, and documented as shown: {log}"
@@ -187,6 +195,45 @@ fn a_masked_value_is_hidden_however_it_is_printed() {
     println!("{checked} prints looked at");
     assert!(checked > 800);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn whatever_a_value_is_made_of_its_lines_and_its_base64_are_hidden() {
+    let mut numbers = Numbers::from("masks");
+    let mut checked = 0;
+    for _ in 0..400 {
+        let value = numbers.value();
+        // What no environment carries.
+        let value = match std::str::from_utf8(&value) {
+            Ok(value) if !value.contains('\0') => value,
+            _ => continue,
+        };
+        let value = value.trim_matches(|c: char| c.is_ascii_whitespace());
+        let runner = runner(value, Level::Standard);
+        for line in value.split(['\r', '\n']) {
+            let line = line.trim_matches(|c: char| c.is_ascii_whitespace());
+            if cannot_hide(line.as_bytes()).is_none() && !line.trim().is_empty() {
+                assert_eq!(runner.hide(line), HIDDEN, "{line:?} of {value:?}");
+                checked += 1;
+            }
+        }
+        if value.len() < 16 || cannot_hide(value.as_bytes()).is_some() {
+            continue;
+        }
+        for (before, after) in [
+            ("", ""),
+            ("", "\n"),
+            ("x", ""),
+            ("xy", "\n"),
+            ("xyz", "\"}"),
+        ] {
+            let text = STANDARD.encode(format!("{before}{value}{after}"));
+            let seen = visible(&runner.hide(&text));
+            assert!(seen <= 10, "{seen} of {text}, the base64 of {value:?}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 300, "{checked}");
 }
 
 /// Runs of letters and digits that are too long to be anything but a piece of a secret.

@@ -69,6 +69,41 @@ fn the_schemas_of_github_hold() {
 }
 
 #[test]
+fn the_schemas_of_other_platforms_hold_for_what_the_readme_shows() {
+    let readme = fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
+    let (_, rest) = readme.split_once("\n### Elsewhere: Jenkins").unwrap();
+    let shown: Vec<&str> = rest
+        .split("```yaml\n# ")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    let of = |name: &str| {
+        let block = shown.iter().find(|block| block.starts_with(name)).unwrap();
+        format!("# {block}")
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (platform, text) in [
+        ("woodpecker-ci", of("Woodpecker")),
+        (
+            "drone-ci",
+            format!(
+                "kind: pipeline\ntype: docker\nname: default\n{}",
+                of("Woodpecker")
+            ),
+        ),
+        ("buildkite", of("Buildkite")),
+    ] {
+        let file = folder.path().join(format!("{platform}.yml"));
+        fs::write(&file, text).unwrap();
+        lint(
+            "check-jsonschema",
+            &["--builtin-schema", &format!("vendor.{platform}")],
+            &[file],
+        );
+    }
+}
+
+#[test]
 fn each_workflow_keeps_the_rules_of_the_house() {
     let mut action = Vec::new();
     for file in workflows() {

@@ -34,13 +34,11 @@ const PROGRAMS: &[(&str, &str)] = &[
     (
         "cargo",
         "echo cargo \"$@\" >>\"$STORE/said\"\n\
-         [ \"${1#+}\" = \"$1\" ] || shift\n\
          case $1 in\n\
          pkgid) echo 'path+file:///x/dotage#0.1.0' ;;\n\
          build) mkdir -p target/debug \"target/$CARGO_BUILD_TARGET/release\"\n\
            ln -sf \"$REAL\" target/debug/dotage\n\
            printf '#!/bin/sh\\necho %s\\n' \"$CARGO_BUILD_TARGET\" >\"target/$CARGO_BUILD_TARGET/release/dotage\" ;;\n\
-         cyclonedx) touch dist/dotage.cdx.json ;;\n\
          esac",
     ),
     (
@@ -54,7 +52,8 @@ const VENV: &[(&str, &str)] = &[
     ("pip", "echo pip \"$@\" >>\"$STORE/said\""),
     (
         "maturin",
-        "touch \"dist/dotage-0.1.0-py3-none-$MACHINE.whl\"",
+        "cd dist && mkdir -p x/sboms && echo '{}' >x/sboms/dotage.cyclonedx.json\n\
+         /usr/bin/python3 -m zipfile -c \"dotage-0.1.0-py3-none-$MACHINE.whl\" x && rm -r x",
     ),
     (
         "ansible-galaxy",
@@ -148,7 +147,7 @@ fn a_tag_becomes_a_release_with_checksums_that_are_attested() {
     assert!(succeeded, "{log}");
     let said = ours.said();
     for line in [
-        "cargo +1.95 build --release --locked",
+        "cargo build --release --locked",
         "rustup toolchain install 1.95 --profile minimal --target x86_64-unknown-linux-gnu",
         "rustup toolchain install 1.95 --profile minimal --target aarch64-unknown-linux-gnu",
         // Two binaries, two wheels, the SBOM, the collection.
@@ -173,7 +172,7 @@ fn a_tag_becomes_a_release_with_checksums_that_are_attested() {
         "dist/dotage-0.1.0-x86_64-linux",
         "dist/dotage-0.1.0-aarch64-linux",
         "dist/dotage-secrets-0.1.0.tar.gz",
-        "dist/dotage.cdx.json",
+        "dist/dotage.cyclonedx.json",
     ] {
         assert!(
             release.split(' ').any(|word| word == file),
@@ -201,7 +200,7 @@ fn what_is_no_tag_or_another_version_is_not_published() {
     );
     assert!(!succeeded, "{log}");
     let said = ours.said();
-    assert!(said.contains("cargo +1.95 build"), "{said}");
+    assert!(said.contains("cargo build"), "{said}");
     assert!(
         !said.contains("gh release ") && !said.contains("published") && !said.contains("attested"),
         "{said}"

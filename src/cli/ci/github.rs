@@ -147,13 +147,18 @@ pub(in crate::cli) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         && let Err(problem) = shell.identities()
         && problem.rule == Problem::NO_IDENTITY
     {
-        annotate(&[Problem::new(
+        let nothing = Problem::new(
             "no-identity",
-            "no identity is here, so no value was handed over: a pull request from a fork gets no secrets",
+            "no identity is here, so no value is handed over: a pull request from a fork gets no secrets",
         )
-        .severity(Severity::Note)]);
-        let records = github::records(&[("exported".to_owned(), b"false".to_vec())])?;
-        append("GITHUB_OUTPUT", &records)?;
+        .severity(Severity::Note);
+        if args.dry_run {
+            say(nothing);
+        } else {
+            annotate(&[nothing]);
+            let records = github::records(&[("exported".to_owned(), b"false".to_vec())])?;
+            append("GITHUB_OUTPUT", &records)?;
+        }
         return Ok(Done::Well);
     }
     let values = project
@@ -314,7 +319,7 @@ fn hand_over(
         }
         return Err(warnings.into());
     }
-    let identity = project::given_identity();
+    let identity = project::identity_given();
     let own = Name::new("DOTAGE_IDENTITY");
     let mut secrets = handover.secrets.clone();
     secrets.extend(own.as_ref().zip(identity.as_ref()));

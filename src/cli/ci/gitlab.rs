@@ -142,7 +142,7 @@ fn mask(project: &Project, profile: &str, args: &Args, shell: &Shell) -> Result<
             );
         }
     }
-    let identity = project::given_identity();
+    let identity = project::identity_given();
     let own = Name::new("DOTAGE_IDENTITY");
     let masks = gitlab::masks(
         secrets
