@@ -1,7 +1,10 @@
 //! Processes: this one closed to others, and the commands and editors that it starts.
 
+mod beside;
 mod edit;
+pub mod git;
 
+pub use beside::Beside;
 pub use edit::edit;
 
 use crate::problem::Problem;
