@@ -26,6 +26,7 @@ mod list;
 mod man;
 mod recipients;
 mod render;
+mod scan;
 mod schema;
 mod set;
 mod unset;
@@ -101,6 +102,7 @@ enum Verb {
     Recipients(recipients::Args),
     Render(render::Args),
     Lint(lint::Args),
+    Scan(scan::Args),
     Explain(explain::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -205,6 +207,7 @@ pub fn main() -> ExitCode {
         Verb::Bootstrap(args) => bootstrap::run(&args, &shell),
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
+        Verb::Scan(args) => scan::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),

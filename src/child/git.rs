@@ -262,10 +262,7 @@ fn blob(git: &mut Beside, record: &[u8]) -> Result<Option<Blob>, Problem> {
 }
 
 /// Starts git in a folder.
-fn start(
-    folder: &Path,
-    arguments: impl IntoIterator<Item = OsString>,
-) -> Result<Beside, Problem> {
+fn start(folder: &Path, arguments: impl IntoIterator<Item = OsString>) -> Result<Beside, Problem> {
     let mut all: Vec<OsString> = ["-c", "core.fsmonitor=false"].map(OsString::from).to_vec();
     // In a hook, git tells where its index is relative to the working folder.
     if folder != Path::new(".") {
