@@ -204,7 +204,7 @@ impl Hunt {
             .help("pack it again without that file, and replace every secret in it"),
             What::Plain => Problem::new("plaintext-vault", "plaintext where an encrypted file belongs")
                 .at(place)
-                .help("encrypt it: dotage set NAME, for each value in it; then remove it, and replace the values if it was committed"),
+                .help("encrypt it (age -a -R RECIPIENTS -o NEW FILE) or remove it; if it was ever committed, replace what is in it"),
         }
     }
 }
@@ -274,10 +274,15 @@ pub(crate) fn holds_identity(text: &[u8]) -> bool {
     holds
 }
 
+fn is_env_file(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| is_env(&name.to_string_lossy()))
+}
+
 /// Whether a file of this name is a plaintext `.env` file, or one that OpenSSH keeps a private key in.
 fn is_secret_file(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    is_env(&name) || SSH_KEYS.contains(&&*name)
+    is_env_file(path) || SSH_KEYS.contains(&&*name)
 }
 
 fn is_at(path: &Path, homes: &[PathBuf]) -> bool {

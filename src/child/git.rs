@@ -291,8 +291,12 @@ fn next(git: &mut Beside, record: &mut Vec<u8>) -> Result<bool, Problem> {
 /// A line that git prints; `None` when it fails.
 fn line(folder: &Path, arguments: &[&str]) -> Option<OsString> {
     let folder = folder.to_str()?.to_owned();
-    let mut all = vec!["-C".to_owned(), folder];
-    all.extend(arguments.iter().map(|&argument| argument.to_owned()));
+    let first = ["-c", "core.fsmonitor=false", "-C", &folder];
+    let all: Vec<String> = first
+        .iter()
+        .chain(arguments)
+        .map(|&argument| argument.to_owned())
+        .collect();
     let said = answer("git", &all).ok()?;
     let said = said.strip_suffix(b"\n").unwrap_or(&said);
     Some(OsStr::from_bytes(said).to_owned())

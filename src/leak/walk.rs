@@ -9,7 +9,7 @@
 //! The work is a stack of jobs that every thread takes from and puts to: a folder gives its files in lots and its folders.
 
 use super::look::{Looker, Seen, What};
-use super::{Hunt, is_secret_file};
+use super::{Hunt, is_env_file};
 use crate::child::git::{self, Blob, Objects};
 use crate::problem::{Place, Problem, Severity};
 use rustix::fs::{Mode, OFlags};
@@ -130,8 +130,9 @@ pub fn staged(hunt: &Hunt, paths: &[PathBuf]) -> Result<Vec<Problem>, Problem> {
 pub fn history(hunt: &Hunt, paths: &[PathBuf]) -> Result<Vec<Problem>, Problem> {
     let top = top()?;
     let mut commits: Vec<String> = Vec::new();
-    // Each blob once, by the first commit that has it; each path's first commit.
-    let mut first: BTreeMap<String, (usize, PathBuf)> = BTreeMap::new();
+    // Each blob once, by the first commit that has it, and again where its path says what it must be; each path's first
+    // commit.
+    let mut first: BTreeMap<(String, Option<PathBuf>), (usize, PathBuf)> = BTreeMap::new();
     let mut plain: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let mut problems = Vec::new();
     let mut looker = Looker::new(hunt);
@@ -147,10 +148,11 @@ pub fn history(hunt: &Hunt, paths: &[PathBuf]) -> Result<Vec<Problem>, Problem> 
                 .map(|seen| hunt.problem(seen, Path::new(&short))),
         );
         for blob in commit.blobs {
-            if is_secret_file(&blob.path) {
+            if is_env_file(&blob.path) {
                 plain.entry(blob.path.clone()).or_insert(number);
             }
-            first.entry(blob.id).or_insert((number, blob.path));
+            let home = hunt.may_be_home(&blob.path).then(|| blob.path.clone());
+            first.entry((blob.id, home)).or_insert((number, blob.path));
         }
         commits.push(short);
     })?;
@@ -161,15 +163,19 @@ pub fn history(hunt: &Hunt, paths: &[PathBuf]) -> Result<Vec<Problem>, Problem> 
         PathBuf::from(place)
     };
     for (path, commit) in plain {
-        problems.extend(by_name(&path, Known::Tracked).map(|problem| Problem {
-            place: Some(Place::file(at(commit, &path))),
-            ..problem
-        }));
+        problems.push(
+            Problem::new(
+                "env-tracked",
+                "a plaintext .env file was committed: whoever has the history has what is in it",
+            )
+            .at(Place::file(at(commit, &path)))
+            .help("replace every secret that was in it; to rewrite the history takes back nothing"),
+        );
     }
     // What git packs beside each other is of one path.
     let mut order: Vec<(usize, Blob)> = first
         .into_iter()
-        .map(|(id, (commit, path))| (commit, Blob { id, path }))
+        .map(|((id, _), (commit, path))| (commit, Blob { id, path }))
         .collect();
     order.sort_by(|(one, a), (other, b)| (&a.path, one).cmp(&(&b.path, other)));
     let (numbers, blobs): (Vec<usize>, Vec<Blob>) = order.into_iter().unzip();
@@ -332,7 +338,7 @@ fn nested(folder: PathBuf) -> Job {
 
 /// What is wrong with a file of this name being in git.
 fn by_name(path: &Path, known: Known) -> Option<Problem> {
-    if known == Known::Not || !super::is_env(&path.file_name()?.to_string_lossy()) {
+    if known == Known::Not || !is_env_file(path) {
         return None;
     }
     let shown = path.display();
