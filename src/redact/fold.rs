@@ -1,9 +1,9 @@
-//! Needles that line ends cut: base64 and hex folded at any width of 30 or more, from wherever the first line starts.
+//! Needles that line ends cut: base64 and hex folded at any width of 32 or more, from wherever the first line starts.
 //!
 //! # Why
 //!
 //! `base64` folds at 76, `openssl` at 64, `xxd -p` at 60, and where in a line a secret starts depends on what stands
-//! before it. So a text is read a second time without the line ends that may be such folds: those that 30 characters of
+//! before it. So a text is read a second time without the line ends that may be such folds: those that 32 characters of
 //! base64's alphabets precede. Few logs have any, and around one a few hundred bytes are read again.
 
 use super::{Hit, LONGEST, Needles};
@@ -11,7 +11,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 /// The characters that a line has at least before it is taken to be folded.
-const RUN: usize = 30;
+const RUN: usize = 32;
 /// The longest text that a needle with its folds takes.
 pub(super) const REACH: usize = LONGEST + 2 * (LONGEST / RUN + 1);
 
@@ -23,6 +23,18 @@ fn is_of_alphabet(byte: u8) -> bool {
 /// Whether line ends may cut a needle.
 pub(super) fn can_fold(needle: &[u8]) -> bool {
     needle.iter().all(|byte| is_of_alphabet(*byte))
+}
+
+/// Whether all are of the alphabets: without a branch, for it is asked at each line end.
+#[inline]
+fn all_of_alphabet(bytes: &[u8; RUN]) -> bool {
+    let all = bytes.iter().fold(1, |all, byte| {
+        let letter = u8::from((byte | 0x20).wrapping_sub(b'a') < 26);
+        let digit = u8::from(byte.wrapping_sub(b'0') < 10);
+        let other = b"+/-_=".map(|other| u8::from(*byte == other));
+        all & other.into_iter().fold(letter | digit, |any, one| any | one)
+    });
+    all == 1
 }
 
 /// How many characters of the alphabets a text ends with, `RUN` at most, when `before` precede it.
@@ -37,10 +49,15 @@ pub(super) fn run(text: &[u8], before: usize) -> usize {
 }
 
 /// The fold that ends with the line feed at `at`.
+#[inline]
 fn fold(text: &[u8], at: usize, before: usize) -> Option<Range<usize>> {
     let line = text.get(..at)?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    (run(line, before) == RUN).then_some(line.len()..at + 1)
+    let folded = match line.last_chunk() {
+        Some(end) => all_of_alphabet(end),
+        None => run(line, before) == RUN,
+    };
+    folded.then_some(line.len()..at + 1)
 }
 
 /// A piece of a text without its folds.
@@ -112,8 +129,12 @@ pub(super) fn hits(needles: &Needles, text: &[u8], before: usize, hits: &mut Vec
             }
         }
     };
+    let mut line = 0;
     for at in memchr::memchr_iter(b'\n', text) {
-        if let Some(fold) = fold(text, at, before) {
+        // A line that is shorter, the first one apart, has no run.
+        if (at - line >= RUN || line == 0)
+            && let Some(fold) = fold(text, at, before)
+        {
             if folds
                 .last()
                 .is_some_and(|last| last.end + REACH < fold.start)
@@ -122,6 +143,7 @@ pub(super) fn hits(needles: &Needles, text: &[u8], before: usize, hits: &mut Vec
             }
             folds.push(fold);
         }
+        line = at + 1;
     }
     again(&mut folds);
 }

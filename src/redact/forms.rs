@@ -29,7 +29,8 @@ pub(super) fn forms(of: Encoding, text: &[u8], give: &mut dyn FnMut(Encoding, bo
             give(encoding, part, form);
         }
     };
-    if text.len() <= LARGE {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    if text.len() <= LARGE && !text.iter().all(plain) {
         percent(text, &mut |form| other(Encoding::Percent, form));
         doubled(text, &mut |form| other(Encoding::Doubled, form));
         shell(text, &mut |form| other(Encoding::Shell, form));
@@ -53,7 +54,7 @@ pub(super) fn forms(of: Encoding, text: &[u8], give: &mut dyn FnMut(Encoding, bo
             }
             give(Encoding::Hex, part, &form);
             folded(&form, &[60, 64, 76], &mut |line| {
-                give(Encoding::Hex, true, line)
+                give(Encoding::Hex, true, line);
             });
         }
     }
@@ -162,13 +163,20 @@ fn doubled(text: &[u8], give: &mut dyn FnMut(&[u8])) {
     }
 }
 
-/// Inside single quotes (POSIX, Python's shlex), inside double quotes, bash's `%q` and `$'…'`.
+/// Inside single quotes (POSIX, Python's shlex), inside double quotes, bash's `%q` and `$'…'`, Ruby's `Shellwords`.
 fn shell(text: &[u8], give: &mut dyn FnMut(&[u8])) {
     give(&substituted(text, &[(b'\'', "'\\''")]));
     give(&substituted(text, &[(b'\'', "'\"'\"'")]));
     give(&backslashed(text, b"\\\"$`", &[]));
     give(&backslashed(text, b" \t'\"\\|&;()<>!{}*[]?^$`,", &[]));
     give(&backslashed(text, b" \t'\"\\|&;()<>!{}*[]?^$`,#~", &[]));
+    give(&replaced(text, |byte, form| {
+        // The bytes after the first of a character are none of their own.
+        if !byte.is_ascii_alphanumeric() && !b"_-.,:+/@\n".contains(&byte) && byte & 0xc0 != 0x80 {
+            form.push(b'\\');
+        }
+        form.push(byte);
+    }));
     give(&replaced(text, |byte, form| match byte {
         b'\'' | b'\\' => form.extend([b'\\', byte]),
         b'\n' => form.extend(b"\\n"),
@@ -250,7 +258,7 @@ struct Json {
     upper: bool,
 }
 
-/// JavaScript, Rust and jq; Python; PHP, with and without JSON_UNESCAPED_UNICODE; Go and Rails; .NET; JSON in JSON.
+/// JavaScript, Rust and jq; Python; PHP, with and without its `JSON_UNESCAPED_UNICODE`; Go and Rails; .NET; JSON in JSON.
 fn json(text: &str, give: &mut dyn FnMut(&[u8])) {
     let plain = Json::default();
     let all = [

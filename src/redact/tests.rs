@@ -56,7 +56,7 @@ fn naive(needles: &Needles, text: &[u8]) -> Vec<u8> {
     let bytes: Vec<&[u8]> = all.iter().map(|needle| needle.bytes).collect();
     let mut found = occurrences(&bytes, text);
     let alphabet = |b: &u8| b.is_ascii_alphanumeric() || b"+/-_=".contains(b);
-    // The bytes that stay when line ends after thirty characters of the alphabets are left out.
+    // The bytes that stay when line ends after 32 characters of the alphabets are left out.
     let mut kept: Vec<usize> = Vec::new();
     let mut at = 0;
     while at < text.len() {
@@ -65,7 +65,7 @@ fn naive(needles: &Needles, text: &[u8]) -> Vec<u8> {
             [b'\r', b'\n', ..] => 2,
             _ => 0,
         };
-        let folded = end > 0 && at >= 30 && text[at - 30..at].iter().all(alphabet);
+        let folded = end > 0 && at >= 32 && text[at - 32..at].iter().all(alphabet);
         if folded {
             at += end;
         } else {
