@@ -45,6 +45,7 @@ pub const RULES: &[(&str, &str)] = &[
         "no archive holds a plaintext .env file or a private key",
     ),
     ("plaintext-vault", "what is in a vault's place is encrypted"),
+    ("git-unknown", "git tells what it tracks"),
     ("unread", "every file could be read"),
 ];
 

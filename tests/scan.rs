@@ -356,6 +356,44 @@ fn the_same_value_is_told_once_a_line_and_for_each_profile_that_has_it() {
     );
 }
 
+/// A key of thirty lines is one leak, not thirty.
+#[test]
+fn a_long_value_is_told_once_where_its_parts_follow_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let body: String = (0..30).map(|_| unique(64) + "\n").collect();
+    let value = format!("-----BEGIN CERTAINLY-----\n{body}-----END CERTAINLY-----\n");
+    put(folder.path(), "a", format!("first\n{value}last\n"));
+    put(
+        folder.path(),
+        "b.json",
+        serde_json::to_string(&value).unwrap(),
+    );
+    let middle: Vec<&str> = body.lines().skip(10).take(2).collect();
+    put(
+        folder.path(),
+        "c",
+        format!("{}\n\n\n\n{}\n", middle[0], middle[1]),
+    );
+    let found = leaks(&hunt(&[("KEY", value.as_bytes())]), folder.path());
+    let places: Vec<&str> = found
+        .iter()
+        .map(|line| &line[..line.find(": ").unwrap()])
+        .collect();
+    assert_eq!(places.len(), 4, "{found:?}");
+    assert!(
+        places[0].starts_with("a:2:") || places[0].starts_with("a:3:"),
+        "{found:?}"
+    );
+    assert!(places[1].starts_with("b.json:1:"), "{found:?}");
+    assert_eq!(places[2..], ["c:1:1", "c:5:1"]);
+    assert!(
+        found
+            .iter()
+            .all(|line| line.contains("a part of the value of KEY (production)")),
+        "{found:?}"
+    );
+}
+
 #[test]
 fn binary_files_are_read_and_links_pipes_and_sockets_are_not() {
     let folder = tempfile::tempdir().unwrap();
@@ -425,6 +463,35 @@ fn git_says_what_is_looked_at() {
     }
     assert_eq!(scene.scan(&[]), usual);
     assert!(!scene.path().join("ran").exists());
+}
+
+#[test]
+fn a_file_that_is_named_and_a_folder_that_git_refuses() {
+    let (scene, value) = Scene::new();
+    scene.put("app/.env", "A=1\n");
+    scene.put("other/.env", "A=1\n");
+    scene.git(&["add", "-f", "app/.env"]);
+    // As pre-commit frameworks call it.
+    let found = scene.scan(&["app/.env", "other/.env", "dotage.yaml"]);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("app/.env: git tracks"), "{found:?}");
+    // In a container the files are often somebody else's.
+    scene.put(".gitignore", "ignored\n");
+    scene.put("ignored", &value);
+    let output = scene
+        .command(DOTAGE, &["scan"])
+        .env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+        .output()
+        .unwrap();
+    let found = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        found.contains(".: warning: git doesn't tell what it tracks here"),
+        "{found}"
+    );
+    assert!(
+        found.contains("ignored:1:1: the value of SESSION_SECRET"),
+        "{found}"
+    );
 }
 
 #[test]

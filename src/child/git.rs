@@ -65,6 +65,28 @@ pub fn ignores(folder: &Path) -> bool {
     line(folder, &["check-ignore", "."]).is_some()
 }
 
+/// Whether a file is in the index, or would be taken by the next `git add`; `None` when git ignores it or knows of none.
+#[must_use]
+pub fn knows(file: &Path) -> Option<bool> {
+    let folder = match file.parent()? {
+        folder if folder.as_os_str().is_empty() => Path::new("."),
+        folder => folder,
+    };
+    let name = format!(":(literal){}", file.file_name()?.to_str()?);
+    let list = [
+        "ls-files",
+        "-t",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "--",
+        &name,
+    ];
+    let said = line(folder, &list)?;
+    let tag = said.as_bytes().first()?;
+    Some(*tag != b'?')
+}
+
 /// Whether history ends where a shallow clone cut it.
 #[must_use]
 pub fn is_shallow() -> bool {

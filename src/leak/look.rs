@@ -28,6 +28,19 @@ pub(super) struct Seen {
     /// The line, and the column in characters, from 1; 0 where it is the whole file.
     pub(super) line: usize,
     pub(super) column: usize,
+    /// The last line of it, where its parts follow each other.
+    last: usize,
+}
+
+impl Seen {
+    fn in_file(what: What) -> Seen {
+        Seen {
+            what,
+            line: 0,
+            column: 0,
+            last: 0,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,11 +101,7 @@ impl<'a> Looker<'a> {
             let bytes = &self.window[..length];
             let archive = archive.get_or_insert_with(|| {
                 if vault && is_plain(bytes) {
-                    seen.push(Seen {
-                        what: What::Plain,
-                        line: 0,
-                        column: 0,
-                    });
+                    seen.push(Seen::in_file(What::Plain));
                 }
                 Archive::new(path, bytes)
             });
@@ -114,11 +123,7 @@ impl<'a> Looker<'a> {
         seen.extend(
             entries
                 .filter(|name| super::is_secret_file(Path::new(&**name)))
-                .map(|name| Seen {
-                    what: What::Entry(name.into_owned()),
-                    line: 0,
-                    column: 0,
-                }),
+                .map(|name| Seen::in_file(What::Entry(name.into_owned()))),
         );
         Ok(seen)
     }
@@ -174,33 +179,30 @@ impl<'a> Looker<'a> {
                 what,
                 line,
                 column: place.column + 1,
+                last: line,
             };
-            // A value is told once of a line, however often and in whatever forms it is there.
-            let on_line = seen
-                .iter()
-                .rposition(|other| other.line < line)
-                .map_or(0, |at| at + 1);
             let full = seen.len() == MOST;
-            let told = seen[on_line..]
-                .iter_mut()
-                .find(|other| self.same(other, &new));
+            let told = seen.iter_mut().rev().find(|other| self.same(other, &new));
             match told {
                 Some(other) if self.is_line(other) && !self.is_line(&new) => *other = new,
-                Some(_) => {}
+                Some(other) => other.last = line,
                 None if full => return,
                 None => seen.push(new),
             }
         }
     }
 
-    /// Whether two tell the same to who reads of them on one line.
+    /// Whether a second one tells nothing new: a value is told once of a line, however often and in whatever forms it is
+    /// there, and the parts of a long one once where they follow each other.
     fn same(&self, one: &Seen, other: &Seen) -> bool {
+        let on_line = one.last == other.line;
         match (&one.what, &other.what) {
-            (What::Sought(one, ..), What::Sought(other, ..)) => {
+            (What::Sought(a, _, one_part), What::Sought(b, _, other_part)) => {
                 let name = |index: &usize| self.hunt.sought.get(*index).map(|sought| &sought.name);
-                name(one) == name(other)
+                let follows = *one_part && *other_part && one.last + 1 >= other.line;
+                (on_line || follows) && name(a) == name(b)
             }
-            (one, other) => one == other,
+            (a, b) => on_line && a == b,
         }
     }
 

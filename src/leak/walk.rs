@@ -69,7 +69,12 @@ pub fn tree(hunt: &Hunt, paths: &[PathBuf], ignored: bool) -> Result<Vec<Problem
             } else {
                 path.clone()
             };
-            Job::Files(vec![(path, Known::Not)])
+            let known = match is_env_file(&path).then(|| git::knows(&path)).flatten() {
+                Some(true) => Known::Tracked,
+                Some(false) => Known::Untracked,
+                None => Known::Not,
+            };
+            Job::Files(vec![(path, known)])
         });
     }
     let stack = Stack {
@@ -411,6 +416,17 @@ impl Stack {
     ) -> Result<(), Problem> {
         if ask && git::top(folder).is_some() {
             return self.listed(folder, ignored);
+        }
+        if ask && folder.join(".git").symlink_metadata().is_ok() {
+            problems.push(
+                Problem::new(
+                    "git-unknown",
+                    "git doesn't tell what it tracks here, so everything is looked at",
+                )
+                .severity(Severity::Warning)
+                .at(Place::file(folder))
+                .help(format!("see why: git -C {} status", folder.display())),
+            );
         }
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
