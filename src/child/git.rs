@@ -219,12 +219,16 @@ impl Objects {
         }
         let git = &mut self.0;
         if let Some(stdin) = &mut git.questions {
-            stdin.write_all(questions.as_bytes()).map_err(broken)?;
+            stdin
+                .write_all(questions.as_bytes())
+                .map_err(|error| broken(&error))?;
         }
         let mut header = String::new();
         for (index, id) in ids.iter().enumerate() {
             header.clear();
-            git.answers.read_line(&mut header).map_err(broken)?;
+            git.answers
+                .read_line(&mut header)
+                .map_err(|error| broken(&error))?;
             // `<id> blob <size>`, or `<id> missing`.
             let size = header.trim_end().rsplit(' ').next();
             let Some(size) = size.and_then(|size| size.parse::<u64>().ok()) else {
@@ -232,9 +236,11 @@ impl Objects {
                     .help("see what is broken: git fsck"));
             };
             let mut bytes = (&mut git.answers).take(size);
-            look(index, &mut bytes).map_err(broken)?;
-            io::copy(&mut bytes, &mut io::sink()).map_err(broken)?;
-            git.answers.read_exact(&mut [0]).map_err(broken)?;
+            look(index, &mut bytes).map_err(|error| broken(&error))?;
+            io::copy(&mut bytes, &mut io::sink()).map_err(|error| broken(&error))?;
+            git.answers
+                .read_exact(&mut [0])
+                .map_err(|error| broken(&error))?;
         }
         Ok(())
     }
@@ -302,7 +308,9 @@ fn start(folder: &Path, arguments: impl IntoIterator<Item = OsString>) -> Result
 /// The next record, without the NUL at its end; `false` at the end of all.
 fn next(git: &mut Beside, record: &mut Vec<u8>) -> Result<bool, Problem> {
     record.clear();
-    git.answers.read_until(0, record).map_err(broken)?;
+    git.answers
+        .read_until(0, record)
+        .map_err(|error| broken(&error))?;
     let more = !record.is_empty();
     if record.last() == Some(&0) {
         record.pop();
@@ -324,7 +332,7 @@ fn line(folder: &Path, arguments: &[&str]) -> Option<OsString> {
     Some(OsStr::from_bytes(said).to_owned())
 }
 
-fn broken(error: io::Error) -> Problem {
+fn broken(error: &io::Error) -> Problem {
     Problem::new("git", format!("git ended too early: {}", error.kind()))
         .help("see what is broken: git fsck")
 }

@@ -53,11 +53,12 @@ enum Job {
 /// When a path isn't there, or git fails.
 pub fn tree(hunt: &Hunt, paths: &[PathBuf], ignored: bool) -> Result<Vec<Problem>, Problem> {
     let mut jobs = Vec::new();
-    for path in paths {
+    for (number, path) in (1..).zip(paths) {
+        // It may be a value that was to be looked for, so it is not repeated.
         let data = fs::metadata(path).map_err(|error| {
-            Problem::new("path", format!("cannot look there: {}", error.kind()))
-                .at(Place::file(path))
-                .help("name files and folders that are there")
+            let why = error.kind();
+            Problem::new("path", format!("path {number}: cannot look there: {why}"))
+                .help("name files and folders that are there; the values to look for come from the vaults")
         })?;
         jobs.push(if data.is_dir() {
             // What is named is meant, also when git ignores it.
@@ -104,7 +105,7 @@ pub fn tree(hunt: &Hunt, paths: &[PathBuf], ignored: bool) -> Result<Vec<Problem
         }
         Ok(problems)
     };
-    in_order(on_every_core(usize::MAX, work)?)
+    Ok(in_order(on_every_core(usize::MAX, work)?))
 }
 
 /// The leaks in what is staged under some paths (all, if none is given).
@@ -124,7 +125,7 @@ pub fn staged(hunt: &Hunt, paths: &[PathBuf]) -> Result<Vec<Problem>, Problem> {
             problems.push(hunt.problem(seen, &blob.path));
         }
     }
-    in_order(problems)
+    Ok(in_order(problems))
 }
 
 /// The leaks in all that the repository ever held under some paths (all, if none is given): each told once for each path,
@@ -203,7 +204,7 @@ pub fn history(hunt: &Hunt, paths: &[PathBuf]) -> Result<Vec<Problem>, Problem> 
     for ((path, _), (commit, seen)) in told {
         problems.push(hunt.problem(seen, &at(commit, path)));
     }
-    in_order(problems)
+    Ok(in_order(problems))
 }
 
 /// The top of the work tree that we are in, absolute.
@@ -271,10 +272,10 @@ fn on_every_core<T: Send>(
 }
 
 /// The problems by place, each once.
-fn in_order(mut problems: Vec<Problem>) -> Result<Vec<Problem>, Problem> {
+fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by(|a, b| (&a.place, a.rule, &a.message).cmp(&(&b.place, b.rule, &b.message)));
     problems.dedup();
-    Ok(problems)
+    problems
 }
 
 /// Looks at a file; whether it is a folder: a submodule, or a repository that isn't one.
