@@ -100,7 +100,7 @@ pub struct Homes {
 /// All that is looked for.
 pub struct Hunt {
     sought: Vec<Sought>,
-    needles: Needles,
+    needles: Option<Needles>,
     lines: Option<Needles>,
     homes: Homes,
     /// The names of the files and folders in `homes`, by which all others are passed over quickly.
@@ -119,8 +119,10 @@ impl Hunt {
                 .filter(move |(_, sought)| sought.line_of.is_some() == line)
                 .map(|(number, sought)| (number, &sought.secret))
         };
-        let needles = Needles::new(numbered(false));
-        let lines = Some(Needles::raw(numbered(true))).filter(|lines| !lines.is_empty());
+        // No pass over every byte for what there is none of.
+        let some = |needles: Needles| Some(needles).filter(|needles| !needles.is_empty());
+        let needles = some(Needles::new(numbered(false)));
+        let lines = some(Needles::raw(numbered(true)));
         let names = homes
             .vaults
             .iter()

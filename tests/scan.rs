@@ -449,7 +449,7 @@ fn git_says_what_is_looked_at() {
     let ignored = format!("ignored/x.log:1:1: {told}");
     assert_eq!(
         scene.scan(&["--ignored"]),
-        [&[ignored.clone()], &usual[..]].concat()
+        [std::slice::from_ref(&ignored), &usual[..]].concat()
     );
     assert_eq!(scene.scan(&["ignored"]), [ignored]);
     assert_eq!(scene.scan(&["tracked.js", "vault"]), usual[1..]);

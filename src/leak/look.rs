@@ -131,7 +131,12 @@ impl<'a> Looker<'a> {
     /// What begins in the first `own` bytes of a window.
     fn window_seen(&self, bytes: &[u8], own: usize, from: &Position, seen: &mut Vec<Seen>) {
         let mut found: Vec<(usize, What)> = Vec::new();
-        for hit in self.hunt.needles.find(bytes) {
+        for hit in self
+            .hunt
+            .needles
+            .iter()
+            .flat_map(|needles| needles.find(bytes))
+        {
             let start = hit.range.start;
             if start < own
                 && is_telling(&bytes[hit.range.clone()], hit.encoding)

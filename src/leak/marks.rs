@@ -25,32 +25,35 @@ pub(super) enum Mark {
     PrivateKey,
 }
 
-/// What to look for, made ready once.
+/// What to look for, made ready once: what the marks in capitals have in common, and the one in small letters.
 pub(super) struct Marks {
-    upper: memmem::Finder<'static>,
-    lower: memmem::Finder<'static>,
     key: memmem::Finder<'static>,
+    lower: memmem::Finder<'static>,
 }
 
 impl Marks {
     pub(super) fn new() -> Self {
         Marks {
-            upper: memmem::Finder::new("AGE-SECRET-KEY-"),
+            key: memmem::Finder::new("KEY"),
             lower: memmem::Finder::new("age-secret-key-"),
-            key: memmem::Finder::new("PRIVATE KEY"),
         }
     }
 
     /// Where in `bytes` one begins.
     pub(super) fn find(&self, bytes: &[u8], mut found: impl FnMut(usize, Mark)) {
-        for finder in [&self.upper, &self.lower] {
-            for at in finder.find_iter(bytes).filter(|at| identity(&bytes[*at..])) {
-                found(at, Mark::Identity);
+        for at in self.key.find_iter(bytes) {
+            let before = &bytes[..at];
+            if before.ends_with(b"AGE-SECRET-") && identity(&bytes[at - 11..]) {
+                found(at - 11, Mark::Identity);
+            } else if before.ends_with(b"PRIVATE ")
+                && let Some(begin) = private_key(bytes, at - 8)
+            {
+                found(begin, Mark::PrivateKey);
             }
         }
-        for at in self.key.find_iter(bytes) {
-            if let Some(begin) = private_key(bytes, at) {
-                found(begin, Mark::PrivateKey);
+        for at in self.lower.find_iter(bytes) {
+            if identity(&bytes[at..]) {
+                found(at, Mark::Identity);
             }
         }
     }
