@@ -10,6 +10,12 @@
 
 use super::{Entry, Hit, LONGEST, fold};
 
+#[cfg(test)]
+thread_local! {
+    /// How many bytes were compared.
+    pub(super) static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 pub(super) struct Search {
     looks: Looks,
     filter: Filter,
@@ -61,11 +67,14 @@ struct Filter {
 /// A gram as a number.
 #[inline]
 fn gram(bytes: &[u8]) -> u64 {
-    match *bytes {
-        [a, b, c, d, e, f, g, h, ..] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-        [a, b, c, d, ..] => u32::from_le_bytes([a, b, c, d]).into(),
-        _ => 0,
-    }
+    let four = || {
+        bytes
+            .first_chunk()
+            .map_or(0, |four| u32::from_le_bytes(*four).into())
+    };
+    bytes
+        .first_chunk()
+        .map_or_else(four, |eight| u64::from_le_bytes(*eight))
 }
 
 /// Fibonacci hashing: the upper bits depend on all of the gram.
@@ -252,6 +261,8 @@ impl Search {
                 continue;
             };
             let end = start + bytes.len();
+            #[cfg(test)]
+            STEPS.set(STEPS.get() + bytes.len());
             if text.get(start..end) == Some(bytes) {
                 hits.push(Hit { start, end, needle });
             }
@@ -324,7 +335,11 @@ impl Begins {
                 .and_then(|needle| store.get(needle.at.clone()))
                 .unwrap_or_default()
         };
-        let first = self.sorted.partition_point(|needle| bytes(needle) <= begin);
+        let first = self.sorted.partition_point(|needle| {
+            #[cfg(test)]
+            STEPS.set(STEPS.get() + begin.len());
+            bytes(needle) <= begin
+        });
         self.sorted
             .get(first)
             .is_some_and(|needle| bytes(needle).starts_with(begin))

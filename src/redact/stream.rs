@@ -44,9 +44,9 @@ impl Marker {
 pub struct Redactor<'n, W: Write> {
     needles: &'n Needles,
     marker: Marker,
-    to: W,
+    pub(super) to: W,
     /// What is held back.
-    held: Zeroizing<Vec<u8>>,
+    pub(super) held: Zeroizing<Vec<u8>>,
     /// Room for that with what comes next. Kept, for wiping it takes longer than a search in it.
     whole: Zeroizing<Vec<u8>>,
     /// How many bytes of it, from its first, are known to be hidden.
