@@ -426,6 +426,66 @@ fn binary_files_are_read_and_links_pipes_and_sockets_are_not() {
     assert_eq!(missing.rule, "path");
 }
 
+/// Root reads everything, so this is somebody else.
+#[test]
+fn what_cannot_be_read_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    // The program too has to be where that somebody may go.
+    let program = folder.path().join("dotage");
+    fs::copy(DOTAGE, &program).unwrap();
+    put(folder.path(), "closed/file", "x");
+    put(folder.path(), "open/closed", "x");
+    fs::set_permissions(
+        folder.path().join("closed"),
+        fs::Permissions::from_mode(0o700),
+    )
+    .unwrap();
+    fs::set_permissions(
+        folder.path().join("open/closed"),
+        fs::Permissions::from_mode(0o600),
+    )
+    .unwrap();
+    let output = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(&program)
+        .args(["scan", "closed", "open"])
+        .current_dir(folder.path())
+        .env_clear()
+        .output()
+        .expect("setpriv: run tests/install");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let found = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        found.contains("closed: warning: could not be read: permission denied"),
+        "{found}"
+    );
+    assert!(
+        found.contains("open/closed: warning: could not be read: permission denied"),
+        "{found}"
+    );
+}
+
+/// Another value of the same name is another leak.
+#[test]
+fn two_profiles_values_on_one_line_are_two_leaks() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "f", "old=v4lue-One23 new=v4lue-Two45\n");
+    let mut other = sought("TOKEN", b"v4lue-Two45");
+    other.profiles = vec!["development".to_owned()];
+    let hunt = Hunt::new(
+        vec![sought("TOKEN", b"v4lue-One23"), other],
+        Homes::default(),
+    );
+    assert_eq!(
+        leaks(&hunt, folder.path()),
+        [
+            "f:1:5: the value of TOKEN (production)",
+            "f:1:21: the value of TOKEN (development)"
+        ]
+    );
+}
+
 #[test]
 fn git_says_what_is_looked_at() {
     let (scene, value) = Scene::new();

@@ -8,9 +8,11 @@
 
 use super::archive::{Archive, Names};
 use super::marks::{Mark, Marks, REACH};
-use super::{Hunt, is_telling};
+use super::{Hunt, is_secret_file, is_telling};
 use crate::redact::Encoding;
+use std::ffi::OsStr;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// How much of a file is looked at together.
@@ -106,6 +108,7 @@ impl<'a> Looker<'a> {
                 Archive::new(path, bytes)
             });
             archive.take(own, bytes, &mut names);
+            names.retain(|name| is_secret_name(name));
             if seen.len() < MOST {
                 self.window_seen(bytes, own, &position, &mut seen);
             }
@@ -119,12 +122,11 @@ impl<'a> Looker<'a> {
         if let Some(archive) = archive {
             archive.end(&mut names);
         }
-        let entries = names.iter().map(|name| String::from_utf8_lossy(name));
-        seen.extend(
-            entries
-                .filter(|name| super::is_secret_file(Path::new(&**name)))
-                .map(|name| Seen::in_file(What::Entry(name.into_owned()))),
-        );
+        names.retain(|name| is_secret_name(name));
+        seen.extend(names.into_iter().take(MOST).map(|name| {
+            let name = String::from_utf8_lossy(&name).into_owned();
+            Seen::in_file(What::Entry(name))
+        }));
         Ok(seen)
     }
 
@@ -204,8 +206,9 @@ impl<'a> Looker<'a> {
         match (&one.what, &other.what) {
             (What::Sought(a, _, one_part), What::Sought(b, _, other_part)) => {
                 let name = |index: &usize| self.hunt.sought.get(*index).map(|sought| &sought.name);
+                let a_line = self.is_line(one) || self.is_line(other);
                 let follows = *one_part && *other_part && one.last + 1 >= other.line;
-                (on_line || follows) && name(a) == name(b)
+                (on_line || follows) && (a == b || a_line && name(a) == name(b))
             }
             (a, b) => on_line && a == b,
         }
@@ -256,6 +259,10 @@ fn fill(
         }
     }
     Ok((length, false))
+}
+
+fn is_secret_name(name: &[u8]) -> bool {
+    is_secret_file(Path::new(OsStr::from_bytes(name)))
 }
 
 /// Whether a file's first bytes are no encrypted file's. An empty one holds nothing.
