@@ -69,7 +69,7 @@ const SSH_KEYS: &[&str] = &[
 ];
 /// The shortest value, or part of one, that is told from other text by itself, in bytes.
 const SHORTEST: usize = 8;
-/// The shortest that is when it is made like a word.
+/// The shortest that is when it is made like a word or a number.
 const SHORTEST_WORD: usize = 20;
 /// The shortest part of a value that is.
 const SHORTEST_PART: usize = 16;
@@ -235,10 +235,14 @@ fn leaked(sought: &Sought, encoding: Encoding, part: bool) -> String {
 #[must_use]
 pub fn is_distinct(value: &[u8]) -> bool {
     let value = value.trim_ascii();
-    let is_word = |byte: &u8| byte.is_ascii_lowercase() || b"-_. ".contains(byte);
-    cannot_hide(value).is_none()
-        && value.len() >= SHORTEST
-        && (value.len() >= SHORTEST_WORD || !value.iter().all(is_word))
+    let made_of = |is: fn(&u8) -> bool| {
+        let mut bytes = value.iter();
+        bytes.all(|byte| is(byte) || b"-_. ".contains(byte))
+    };
+    let is_word = made_of(u8::is_ascii_lowercase)
+        || made_of(u8::is_ascii_uppercase)
+        || made_of(u8::is_ascii_digit);
+    cannot_hide(value).is_none() && value.len() >= if is_word { SHORTEST_WORD } else { SHORTEST }
 }
 
 /// Whether an occurrence of a part of a value tells that the value is there: a line or a leaf may be a word, a host, an
@@ -302,4 +306,70 @@ fn number(index: usize) -> Option<Name> {
 /// The index of such a name.
 fn index(number: &Name) -> Option<usize> {
     number.as_str().get(1..)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_other_text_has_too_is_not_distinct() {
+        for distinct in [
+            "hunter2-hunter2",
+            "Tr0ub4dor",
+            "kJhGfDsA",
+            "correct-horse-battery-staple",
+            "4111111111111111111111",
+            "p@ssw0rd",
+            "пароль",
+        ] {
+            assert!(is_distinct(distinct.as_bytes()), "{distinct}");
+        }
+        for other in [
+            "",
+            "tiger",
+            "hunter2",
+            "freeboard-prod",
+            "localhost",
+            "PRODUCTION_DB",
+            "20261125",
+            "10.0.0.12",
+            "--------------------",
+            "postgres",
+        ] {
+            assert!(!is_distinct(other.as_bytes()), "{other}");
+        }
+    }
+
+    #[test]
+    fn only_a_part_that_is_random_tells_of_its_value() {
+        for (bytes, encoding, tells) in [
+            (
+                "https://accounts.google.com/o/oauth2/auth",
+                Encoding::Leaf,
+                false,
+            ),
+            (
+                "x@project-123456.iam.gserviceaccount.com",
+                Encoding::Leaf,
+                false,
+            ),
+            ("my-project-123456", Encoding::Leaf, false),
+            ("server_tokens off;", Encoding::Line, false),
+            ("0123456789abcdef0123456789abcdef", Encoding::Leaf, true),
+            ("MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", Encoding::Line, true),
+            ("postgres", Encoding::Password, false),
+            ("Tr0ub4dor", Encoding::Password, true),
+            ("abc", Encoding::Raw, false),
+        ] {
+            assert_eq!(is_telling(bytes.as_bytes(), encoding), tells, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn an_index_is_known_again_by_its_name() {
+        for at in [0, 7, 99, 12345] {
+            assert_eq!(number(at).as_ref().and_then(index), Some(at));
+        }
+    }
 }
