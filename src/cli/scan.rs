@@ -2,9 +2,10 @@
 
 use super::{Done, Failure, Shell, form, say};
 use crate::child::git;
-use crate::leak::{self, Homes, Hunt};
+use crate::leak::{self, Hunt};
 use crate::problem::Problem;
 use crate::project::{Hunted, Project};
+use crate::secret::Name;
 use std::path::PathBuf;
 
 /// Look for secrets that lie in the open: in files, in what is staged, in all of git's history
@@ -56,12 +57,8 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         );
     }
     if done == Done::Well {
-        let count =
-            |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
-        say(format!(
-            "nothing found ({} looked for)",
-            count(values, "value")
-        ));
+        let s = if values == 1 { "" } else { "s" };
+        say(format!("nothing found ({values} value{s} looked for)"));
     }
     if required.is_empty() {
         Ok(done)
@@ -79,24 +76,14 @@ fn hunted(args: &Args, shell: &Shell) -> Result<(Hunted, Vec<Problem>), Failure>
                 && problems.iter().all(|problem| problem.rule == "no-project") =>
         {
             say("there is no dotage.yaml here or in a folder above: no values were looked for");
-            let nothing = Hunted {
-                sought: Vec::new(),
-                homes: Homes::default(),
-                indistinct: std::collections::BTreeSet::new(),
-                closed: Vec::new(),
-            };
-            return Ok((nothing, Vec::new()));
+            return Ok((Hunted::default(), Vec::new()));
         }
         Err(problems) => return Err(problems.into()),
     };
     let mut hunted = project.hunted(&args.profiles, &shell.identities())?;
     let closed = std::mem::take(&mut hunted.closed);
     if !hunted.indistinct.is_empty() {
-        let names: Vec<&str> = hunted
-            .indistinct
-            .iter()
-            .map(crate::secret::Name::as_str)
-            .collect();
+        let names: Vec<&str> = hunted.indistinct.iter().map(Name::as_str).collect();
         say(format!(
             "not looked for, as values that are short or a word are found everywhere: {}",
             names.join(", ")

@@ -13,10 +13,11 @@ use crate::leak::{Homes, Sought, is_distinct};
 use crate::problem::Problem;
 use crate::secret::{self, Name, Secret, Secrets};
 use crate::vault::Identities;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// What a scan looks for, and what it doesn't.
+#[derive(Default)]
 pub struct Hunted {
     /// What is looked for.
     pub sought: Vec<Sought>,
@@ -39,10 +40,8 @@ impl Project {
         identities: &Result<Identities, Problem>,
     ) -> Result<Hunted, Problem> {
         let mut hunted = Hunted {
-            sought: Vec::new(),
             homes: self.homes(),
-            indistinct: BTreeSet::new(),
-            closed: Vec::new(),
+            ..Hunted::default()
         };
         let profiles: Vec<(&str, &Profile)> = if profiles.is_empty() {
             let all = self.inventory.profiles.iter();
@@ -57,19 +56,26 @@ impl Project {
             .iter()
             .map(|literal| literal.value.as_slice())
             .collect();
+        let mut values = BTreeMap::new();
         for (name, profile) in profiles {
             match self.secrets(profile, identities) {
                 Ok(secrets) => {
                     let lenient = profile.contract == Contract::Lenient;
                     for (variable, secret) in secrets {
-                        if !(lenient && published.contains(secret.expose())) {
-                            self.seek(&mut hunted, variable, name, secret);
+                        if lenient && published.contains(secret.expose()) {
+                            continue;
+                        }
+                        if is_distinct(secret.expose()) {
+                            self.seek(&mut values, variable, name, secret);
+                        } else {
+                            hunted.indistinct.insert(variable);
                         }
                     }
                 }
                 Err(problem) => hunted.closed.push((name.to_owned(), problem)),
             }
         }
+        hunted.sought = values.into_values().flatten().collect();
         self.seek_lines(&mut hunted, &published);
         secret::wipe_stack();
         Ok(hunted)
@@ -116,18 +122,23 @@ impl Project {
     }
 
     /// Adds a value. One that two profiles have is looked for once.
-    fn seek(&self, hunted: &mut Hunted, name: Name, profile: &str, secret: Secret) {
-        if !is_distinct(secret.expose()) {
-            hunted.indistinct.insert(name);
-            return;
-        }
-        let same = |sought: &&mut Sought| sought.name == name && sought.secret.same(&secret);
-        if let Some(sought) = hunted.sought.iter_mut().find(same) {
+    fn seek(
+        &self,
+        values: &mut BTreeMap<Name, Vec<Sought>>,
+        name: Name,
+        profile: &str,
+        secret: Secret,
+    ) {
+        let of_name = values.entry(name.clone()).or_default();
+        let same = of_name
+            .iter_mut()
+            .find(|sought| sought.secret.same(&secret));
+        if let Some(sought) = same {
             sought.profiles.push(profile.to_owned());
             return;
         }
         let help = self.replacement(&name, profile);
-        hunted.sought.push(Sought {
+        of_name.push(Sought {
             name,
             profiles: vec![profile.to_owned()],
             line_of: None,
