@@ -264,8 +264,9 @@ fn is_telling(bytes: &[u8], encoding: Encoding) -> bool {
     }
 }
 
-/// Whether a file of this name is a plaintext `.env` file: no sample, no template, nothing encrypted.
-pub(crate) fn is_env(name: &str) -> bool {
+/// Whether a file is a plaintext `.env` file by its name: no sample, no template, nothing encrypted.
+pub(crate) fn is_env(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let ends = [
         ".j2", ".jinja", ".jinja2", ".age", ".gpg", ".enc", ".vault", ".sops", ".tmpl", ".tpl",
     ];
@@ -281,15 +282,10 @@ pub(crate) fn holds_identity(text: &[u8]) -> bool {
     holds
 }
 
-fn is_env_file(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| is_env(&name.to_string_lossy()))
-}
-
 /// Whether a file of this name is a plaintext `.env` file, or one that OpenSSH keeps a private key in.
 fn is_secret_file(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    is_env_file(path) || SSH_KEYS.contains(&&*name)
+    is_env(path) || SSH_KEYS.contains(&&*name)
 }
 
 fn is_at(path: &Path, homes: &[PathBuf]) -> bool {

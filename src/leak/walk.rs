@@ -9,7 +9,7 @@
 //! The work is a stack of jobs that every thread takes from and puts to: a folder gives its files in lots and its folders.
 
 use super::look::{Looker, Seen, What};
-use super::{Hunt, is_env_file};
+use super::{Hunt, is_env};
 use crate::child::git::{self, Blob, Objects};
 use crate::problem::{Place, Problem, Severity};
 use rustix::fs::{Mode, OFlags};
@@ -70,7 +70,7 @@ pub fn tree(hunt: &Hunt, paths: &[PathBuf], ignored: bool) -> Result<Vec<Problem
             } else {
                 path.clone()
             };
-            let known = match is_env_file(&path).then(|| git::knows(&path)).flatten() {
+            let known = match is_env(&path).then(|| git::knows(&path)).flatten() {
                 Some(true) => Known::Tracked,
                 Some(false) => Known::Untracked,
                 None => Known::Not,
@@ -154,7 +154,7 @@ pub fn history(hunt: &Hunt, paths: &[PathBuf]) -> Result<Vec<Problem>, Problem> 
                 .map(|seen| hunt.problem(seen, Path::new(&short))),
         );
         for blob in commit.blobs {
-            if is_env_file(&blob.path) {
+            if is_env(&blob.path) {
                 plain.entry(blob.path.clone()).or_insert(number);
             }
             let home = hunt.may_be_home(&blob.path).then(|| blob.path.clone());
@@ -344,7 +344,7 @@ fn nested(folder: PathBuf) -> Job {
 
 /// What is wrong with a file of this name being in git.
 fn by_name(path: &Path, known: Known) -> Option<Problem> {
-    if known == Known::Not || !is_env_file(path) {
+    if known == Known::Not || !is_env(path) {
         return None;
     }
     let shown = path.display();

@@ -126,13 +126,20 @@ impl Project {
             Err(problem) => return vec![ruled(problem, "vault")],
         };
         let mut found = Vec::new();
+        // Most bundles share one recipients file.
+        let mut known = BTreeMap::new();
         for bundle in bundles {
+            let recipients = known
+                .entry(vault.recipients_file(&bundle))
+                .or_insert_with(|| vault.recipients(&bundle))
+                .as_ref()
+                .map_err(Problem::clone);
             let both = vault
                 .header(&bundle)
-                .and_then(|header| Ok((header, vault.recipients(&bundle)?)));
+                .and_then(|header| Ok((header, recipients?)));
             match both {
                 Err(problem) => found.push(ruled(problem, "vault")),
-                Ok((header, recipients)) if !header.fits(&recipients) => found.push(
+                Ok((header, recipients)) if !header.fits(recipients) => found.push(
                     Problem::new(
                         "recipients-differ",
                         format!(
@@ -269,7 +276,7 @@ impl Project {
                 &folder
             };
             for entry in fs::read_dir(here).into_iter().flatten().flatten() {
-                if is_env(&entry.file_name().to_string_lossy()) {
+                if is_env(Path::new(&entry.file_name())) {
                     candidates
                         .entry(folder.join(entry.file_name()))
                         .or_insert(0o600);
@@ -343,7 +350,9 @@ impl Project {
                 .file_name()
                 .unwrap_or_default()
                 .to_string_lossy();
-            if (name.starts_with(".env") && !is_env(&name)) || !seen.insert(path.to_owned()) {
+            if (name.starts_with(".env") && !is_env(Path::new(path)))
+                || !seen.insert(path.to_owned())
+            {
                 continue;
             }
             let place = Place::file(self.root.join(path));
