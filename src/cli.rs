@@ -21,6 +21,7 @@ mod lint;
 mod list;
 mod man;
 mod recipients;
+mod redact;
 mod render;
 mod scan;
 mod schema;
@@ -99,6 +100,7 @@ enum Verb {
     Bootstrap(bootstrap::Args),
     Recipients(recipients::Args),
     Render(render::Args),
+    Redact(redact::Args),
     Lint(lint::Args),
     Scan(scan::Args),
     Explain(explain::Args),
@@ -206,6 +208,7 @@ pub fn main() -> ExitCode {
         Verb::Bootstrap(args) => bootstrap::run(&args, &shell),
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
+        Verb::Redact(args) => redact::run(&args, &shell),
         Verb::Scan(args) => scan::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),

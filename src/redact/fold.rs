@@ -15,26 +15,26 @@ const RUN: usize = 32;
 /// The longest text that a needle with its folds takes.
 pub(super) const REACH: usize = LONGEST + 2 * (LONGEST / RUN + 1);
 
-/// The alphabets of base64 and base64url, which have hex's in them.
+/// The alphabets of base64 and base64url, which have hex's in them. A table, for it is asked at each line end.
+const ALPHABET: [bool; 256] = {
+    let mut alphabet = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "it is less than 256")]
+        let c = byte as u8;
+        alphabet[byte] = c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'-' | b'_' | b'=');
+        byte += 1;
+    }
+    alphabet
+};
+
 fn is_of_alphabet(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte)
+    ALPHABET.get(usize::from(byte)).is_some_and(|is| *is)
 }
 
 /// Whether line ends may cut a needle.
 pub(super) fn can_fold(needle: &[u8]) -> bool {
     needle.iter().all(|byte| is_of_alphabet(*byte))
-}
-
-/// Whether all are of the alphabets: without a branch, for it is asked at each line end.
-#[inline]
-fn all_of_alphabet(bytes: &[u8; RUN]) -> bool {
-    let all = bytes.iter().fold(1, |all, byte| {
-        let letter = u8::from((byte | 0x20).wrapping_sub(b'a') < 26);
-        let digit = u8::from(byte.wrapping_sub(b'0') < 10);
-        let other = b"+/-_=".map(|other| u8::from(*byte == other));
-        all & other.into_iter().fold(letter | digit, |any, one| any | one)
-    });
-    all == 1
 }
 
 /// How many characters of the alphabets a text ends with, `RUN` at most, when `before` precede it.
@@ -53,10 +53,7 @@ pub(super) fn run(text: &[u8], before: usize) -> usize {
 fn fold(text: &[u8], at: usize, before: usize) -> Option<Range<usize>> {
     let line = text.get(..at)?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let folded = match line.last_chunk() {
-        Some(end) => all_of_alphabet(end),
-        None => run(line, before) == RUN,
-    };
+    let folded = run(line, before) == RUN;
     folded.then_some(line.len()..at + 1)
 }
 

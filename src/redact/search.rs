@@ -205,17 +205,18 @@ impl Search {
         text: &[u8],
         look: &mut impl FnMut(usize, u64),
     ) {
-        let hashed = |chunk: &[u8]| hash(gram(chunk.get(..G).unwrap_or_default()));
+        let hashed = |chunk: &[u8; S]| hash(gram(chunk.get(..G).unwrap_or_default()));
         let (chunks, rest) = text.as_chunks::<S>();
         let (fours, last) = chunks.as_chunks::<4>();
         for (index, four) in fours.iter().enumerate() {
-            let hashes = four.each_ref().map(|chunk| hashed(chunk));
-            if hashes
-                .iter()
-                .fold(0, |any, hash| any | self.filter.has(*hash))
-                != 0
-            {
-                for (within, hash) in hashes.into_iter().enumerate() {
+            let [first, second, third, fourth] = four;
+            let any = self.filter.has(hashed(first))
+                | self.filter.has(hashed(second))
+                | self.filter.has(hashed(third))
+                | self.filter.has(hashed(fourth));
+            if any != 0 {
+                for (within, chunk) in four.iter().enumerate() {
+                    let hash = hashed(chunk);
                     if self.filter.has(hash) != 0 {
                         look(S * (4 * index + within), hash);
                     }

@@ -510,7 +510,7 @@ fn the_work_grows_with_the_text_alone() {
         for most in [64, 4096, 65_536] {
             let once = steps(&needles, &vec![b'a'; 20_000], most);
             let twice = steps(&needles, &vec![b'a'; 40_000], most);
-            assert!(once > 1_000, "nothing was counted: {once}");
+            assert!(once > 0, "nothing was counted");
             assert!(twice < 2 * once + once / 10, "{once}, then {twice}");
             // A small write reads again what is held back.
             let again = (most + needle.len()).div_ceil(most);

@@ -1,6 +1,8 @@
 //! The invocations: every verb as it is meant, and as many ways as we know to make one fail with a secret in its hands.
 
 use super::scene::{Canaries, Scene, put};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use dotage::dialect::Dialect;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -116,6 +118,21 @@ pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
     cases
 }
 
+/// What a job may print: each value as it is, in hex, in base64, and begun.
+fn printed(canaries: &Canaries) -> Vec<u8> {
+    let mut text = Vec::new();
+    for name in ["ASCII", "PEM", "ESCAPES", "BASE64"] {
+        let value = canaries.value(name);
+        let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+        for form in [value, hex.as_bytes(), STANDARD.encode(value).as_bytes()] {
+            text.extend_from_slice(form);
+            text.push(b'\n');
+        }
+    }
+    text.extend_from_slice(&canaries.value("ASCII")[..8]);
+    text
+}
+
 /// Held before it opens what it renames, and before it ends, long enough for every process to be looked at.
 const HOLD: &[&str] = &[
     "-e",
@@ -150,6 +167,7 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
             case("get --reveal", &["get", "ESCAPES", "--reveal", verbose]).product(),
             case("get derived", &["get", "URL", verbose]).product(),
             case("get bytes", &["get", "BINARY", verbose]).product(),
+            case("redact", &["redact", verbose]).stdin(&printed(canaries)),
             case("list", &["list", verbose]),
             case("list --json", &["list", "--json", verbose]),
             case(
