@@ -12,10 +12,6 @@ mod completions;
 mod demo;
 mod edit;
 mod explain;
-#[allow(
-    dead_code,
-    reason = "until the verbs that look for problems flatten it"
-)]
 mod form;
 mod generate;
 mod get;

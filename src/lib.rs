@@ -6,6 +6,7 @@ pub mod child;
 pub mod cli;
 pub mod contract;
 pub mod dialect;
+pub mod draft;
 pub mod environment;
 pub mod file;
 pub mod generate;
