@@ -25,6 +25,7 @@ mod recipients;
 mod redact;
 mod render;
 mod run;
+mod scan;
 mod schema;
 mod set;
 mod status;
@@ -104,6 +105,7 @@ enum Verb {
     Run(run::Args),
     Redact(redact::Args),
     Lint(lint::Args),
+    Scan(scan::Args),
     Explain(explain::Args),
     Ci(ci::Args),
     Schema(schema::Args),
@@ -238,6 +240,7 @@ pub fn main() -> ExitCode {
         Verb::Render(args) => render::run(&args, &shell),
         Verb::Run(args) => return run::run(&args, &shell),
         Verb::Redact(args) => redact::run(&args, &shell),
+        Verb::Scan(args) => scan::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),
         Verb::Ci(args) => ci::run(&args, &shell),
