@@ -162,6 +162,20 @@ fn each_workflow_keeps_the_rules_of_the_house() {
     for (at, _) in readme.match_indices("OWNER/dotage/ci/github@") {
         assert!(readme[at..].contains(&format!("@{}", action[0])));
     }
+    // A self-hosted runner's folder may have a space in its name. YAML takes the outer quotes away, the shell the inner.
+    let action = fs::read_to_string(format!("{ROOT}/ci/github/action.yml")).unwrap();
+    let scripts: Vec<&str> = action
+        .lines()
+        .filter_map(|line| line.split_once(" run: "))
+        .map(|(_, script)| script)
+        .collect();
+    assert_eq!(
+        scripts,
+        [
+            "'\"$GITHUB_ACTION_PATH/install\"'",
+            "'\"$GITHUB_ACTION_PATH/export\"'"
+        ]
+    );
     // The version that the action installs is this one.
     let text = fs::read_to_string(format!("{ROOT}/ci/github/action.yml")).unwrap();
     assert!(text.contains(&format!("default: {}\n", env!("CARGO_PKG_VERSION"))));
