@@ -8,6 +8,7 @@
 mod ask;
 mod bootstrap;
 mod check;
+mod ci;
 mod completions;
 mod demo;
 mod edit;
@@ -106,6 +107,7 @@ enum Verb {
     Lint(lint::Args),
     Scan(scan::Args),
     Explain(explain::Args),
+    Ci(ci::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -241,6 +243,7 @@ pub fn main() -> ExitCode {
         Verb::Scan(args) => scan::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),
+        Verb::Ci(args) => ci::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(args) => man::run(&args),

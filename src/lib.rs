@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod child;
+pub mod ci;
 pub mod cli;
 pub mod contract;
 pub mod dialect;

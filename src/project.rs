@@ -18,7 +18,7 @@ mod survey;
 
 pub use given::{Asked, Given, Origin, Origins, given};
 pub use hunt::Hunted;
-pub use identity::{default_file, identities, is_material};
+pub use identity::{default_file, identities, identity_given, is_material};
 pub use render::{Made, Recipe};
 pub use sources::Sources;
 pub(crate) use survey::ruled;

@@ -53,9 +53,8 @@ pub(super) fn forms(of: Encoding, text: &[u8], give: &mut dyn FnMut(Encoding, bo
                 form.extend([byte >> 4, byte & 15].map(|half| digits[usize::from(half)]));
             }
             give(Encoding::Hex, part, &form);
-            folded(&form, &[60, 64, 76], &mut |line| {
-                give(Encoding::Hex, true, line);
-            });
+            // As xxd folds it.
+            folded(&form, &[60], &mut |line| give(Encoding::Hex, true, line));
         }
     }
 }
@@ -89,13 +88,12 @@ fn base64(text: &[u8], part: bool, give: &mut dyn FnMut(Encoding, bool, &[u8])) 
 /// The lines of a form that is folded at each of these widths.
 fn folded(form: &[u8], widths: &[usize], give: &mut dyn FnMut(&[u8])) {
     for width in widths.iter().filter(|width| form.len() > **width) {
-        // What is longer than a needle is cut into pieces of 64 anyway.
-        if form.len() > LONGEST && *width == 64 {
-            continue;
-        }
-        for line in form.chunks(*width).filter(|line| line.len() >= REMAINDER) {
-            give(line);
-        }
+        let lines = form.chunks(*width).filter(|line| line.len() >= REMAINDER);
+        // What is longer than a needle is cut into pieces of 64 anyway, but for where its last line begins.
+        let cut = form.len() > LONGEST && *width == 64;
+        lines
+            .filter(|line| !cut || line.len() < *width)
+            .for_each(&mut *give);
     }
 }
 

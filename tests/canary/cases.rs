@@ -113,6 +113,8 @@ pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
     disks(&mut cases);
     mistakes(canaries, &mut cases);
     linted(canaries, &mut cases);
+    github(&mut cases);
+    gitlab(canaries, &mut cases);
     ran(canaries, &mut cases);
     scanned(canaries, &mut cases);
     killed(&mut cases);
@@ -1340,6 +1342,159 @@ fn scanned(canaries: &Canaries, cases: &mut Vec<Case>) {
             .how(How::Held(HOLD_END))
             .codes(&[1]),
     ]);
+}
+
+/// A step of GitHub's. The masks are values, which is what they are for: they are taken out of what it prints, and so is
+/// what later steps are to have.
+fn github(cases: &mut Vec<Case>) {
+    const STEP: &str = r#"mkdir ../tmp/step && cd ../tmp/step && : >env && : >output && mkdir temp
+        export GITHUB_ACTIONS=true GITHUB_ENV="$PWD/env" GITHUB_OUTPUT="$PWD/output" RUNNER_TEMP="$PWD/temp" && cd "$OLDPWD"
+        [ -z "$BROKEN" ] || export "$BROKEN=/dev/full"
+        "$0" "$@" 2>../tmp/step/log
+        code=$?
+        grep -v '^::add-mask::' ../tmp/step/log >&2
+        rm -rf ../tmp/step
+        exit $code"#;
+    for (args, codes) in [
+        (&["ASCII", "PEM", "ESCAPES"][..], &[0][..]),
+        (&["ASCII", "PEM", "-P", "production", "-v"], &[0]),
+        (&["ASCII", "PEM", "--mask-level", "paranoid"], &[0]),
+        (&["ASCII", "PEM", "--export", "none"], &[0]),
+        (&["ASCII", "--export", "file"], &[0]),
+        (&["PEM", "--export", "file"], &[2]),
+        (&["ASCII", "--export", "outputs"], &[2]),
+        (
+            &["ASCII", "--export", "outputs", "--secrets-as-outputs"],
+            &[0],
+        ),
+        (&["PEM", "--as-env", "PEM"], &[0]),
+        (&["BINARY"], &[2]),
+        (&["BINARY", "--as-file", "BINARY"], &[0]),
+        (&["ASCII", "--dry-run"], &[0]),
+        (&["--strict", "--dry-run"], &[0, 2]),
+    ] {
+        let args = [&["ci", "github"], args].concat();
+        cases.push(
+            case(format!("{args:?}"), &args)
+                .how(How::Shell(STEP))
+                .codes(codes),
+        );
+    }
+    for broken in ["GITHUB_ENV", "GITHUB_OUTPUT", "RUNNER_TEMP"] {
+        cases.push(
+            case(
+                format!("ci github: {broken} is full"),
+                &["ci", "github", "ASCII", "PEM"],
+            )
+            .env("BROKEN", broken)
+            .how(How::Shell(STEP))
+            .fails(),
+        );
+    }
+    for form in ["people", "json", "github"] {
+        cases.push(
+            case(
+                format!("ci doctor as {form}"),
+                &["ci", "doctor", "--format", form],
+            )
+            .how(How::Shell(STEP))
+            .codes(&[0, 1]),
+        );
+    }
+}
+
+/// A curl that stands before the real one: what it prints after the variables that are there (none) were asked for. It has
+/// the token and every value on its standard input, and knows no better than to repeat them.
+fn curl(answer: &str) -> String {
+    format!(
+        "#!/bin/sh\nsleep 0.2\nasked=$(cat)\ncase $asked in *'\"GET\"'*) printf 'HTTP/1.1 200 OK\\r\\n\\r\\n[]'; exit;; esac\n{answer}\n"
+    )
+}
+
+/// What GitLab's jobs ask, and a server that repeats all it hears.
+fn gitlab(canaries: &Canaries, cases: &mut Vec<Case>) {
+    let token = canaries.values[0].1.clone();
+    let head =
+        |status: &str| format!("printf 'HTTP/1.1 {status}\\r\\nRetry-After: 9999\\r\\n\\r\\n'");
+    let quoted =
+        r#"printf '{"message": {"value": ["'; printf %s "$asked" | tr -d '"\\n'; printf '"]}}'"#;
+    let plain = r#"printf %s "$asked""#;
+    let answers = [
+        (
+            "made something else",
+            format!("{}; {plain}", head("201 Created")),
+        ),
+        ("refuses", format!("{}; {quoted}", head("400 Bad Request"))),
+        (
+            "refuses in words",
+            format!("{}; {plain}", head("403 Forbidden")),
+        ),
+        (
+            "has enough",
+            format!("{}; {plain}", head("429 Too Many Requests")),
+        ),
+        ("is elsewhere", format!("{}; {plain}", head("302 Found"))),
+        ("speaks no HTTP", plain.to_owned()),
+        ("is not trusted", format!("{plain}; {plain} >&2; exit 60")),
+        ("is broken", format!("{plain}; {plain} >&2; exit 2")),
+        ("is killed", "kill -9 $$".to_owned()),
+    ];
+    let sync = [
+        "ci",
+        "gitlab",
+        "sync",
+        "ASCII",
+        "BASE64",
+        "PEM",
+        "--allow-unmasked",
+        "--url",
+        "https://gitlab.test",
+        "--project",
+        "1",
+        "--token-file",
+        "../given/token",
+    ];
+    for (what, answer) in answers {
+        // Speaking no HTTP looks like a broken line, which is tried again until patience ends.
+        let token = token.clone();
+        let script = curl(&answer);
+        cases.push(
+            case(format!("a GitLab that {what}"), &sync)
+                .before(move |scene| {
+                    put(&scene.path("given/token"), &token, 0o600);
+                    put(&scene.path("given/curl"), script.as_bytes(), 0o755);
+                })
+                .fails(),
+        );
+    }
+    let given = token.clone();
+    let dry = [&sync[..], &["--dry-run", "--json"]].concat();
+    cases.push(case("a plan for GitLab", &dry).before(move |scene| {
+        put(&scene.path("given/token"), &given, 0o600);
+        put(&scene.path("given/curl"), curl("exit 2").as_bytes(), 0o755);
+    }));
+    cases.push(
+        case("a token that is none", &sync)
+            .before(move |scene| {
+                put(
+                    &scene.path("given/token"),
+                    &[&token[..], b" x\n\xff"].concat(),
+                    0o600,
+                )
+            })
+            .fails(),
+    );
+    // The random bytes of one may hold a NUL, which no shell's file can carry.
+    let export = ["ci", "gitlab", "--export", "file", "--to", "out/job.env"];
+    cases.push(case("a file for a job", &export).codes(&[0, 2]));
+    cases.push(case("a dotenv report", &["ci", "gitlab", "--export", "dotenv"]).fails());
+    for args in [&["ci", "gitlab"][..], &["ci", "gitlab", "-v"]] {
+        cases.push(
+            case(format!("{args:?}, traced"), args)
+                .env("CI_DEBUG_TRACE", "true")
+                .env("GITLAB_CI", "true"),
+        );
+    }
 }
 
 fn mistakes(canaries: &Canaries, cases: &mut Vec<Case>) {
