@@ -7,7 +7,7 @@
 //! its own. curl is on every runner that can fetch dotage, and knows the system's certificates and proxies. It reads no
 //! `.curlrc`, follows no redirect, which would carry a token elsewhere, and speaks plain HTTP to this machine alone.
 
-use super::not_started;
+use super::{leads_to_an_identity, not_started};
 use crate::problem::Problem;
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
@@ -55,10 +55,12 @@ pub fn curl(call: &Call<'_>) -> Result<Option<Reply>, Problem> {
         .args(["-q", "--config", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .env_remove("DOTAGE_IDENTITY");
-    for name in call.without {
-        command.env_remove(name);
+        .stderr(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        let known = |name: &str| leads_to_an_identity(name) || call.without.contains(&name);
+        if name.to_str().is_some_and(known) {
+            command.env_remove(name);
+        }
     }
     let mut child = command.spawn().map_err(|error| {
         not_started("the API", "curl", &error).help("install curl, and ca-certificates with it")

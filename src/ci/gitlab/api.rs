@@ -7,7 +7,7 @@
 //! already, and then it is updated. What an answer says in words is not repeated, since nobody knows what it quotes.
 
 use super::plan::{Action, Step, Terms, Variable};
-use crate::problem::Problem;
+use crate::problem::{Problem, Severity};
 use crate::secret::Secret;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -225,12 +225,23 @@ impl<'a> Api<'a> {
             )
             .help("GitLab 15.7 or newer takes raw variables, which are masked whatever their characters"));
         }
+        let warning = |rule, message: String, help: &str| {
+            let problem = Problem::new(rule, message).severity(Severity::Warning);
+            Ok(Some(problem.help(help)))
+        };
+        if made.description != step.description {
+            let message = format!(
+                "{key} is there without a mark: the next sync takes it for somebody else's"
+            );
+            return warning(
+                "not-marked",
+                message,
+                "GitLab keeps descriptions since 16.2; with an older one, sync with --adopt",
+            );
+        }
         if step.hidden && !made.hidden && step.action != Action::Update {
-            return Ok(Some(
-                Problem::new("not-hidden", format!("{key} is masked, but not hidden"))
-                    .severity(crate::problem::Severity::Warning)
-                    .help("GitLab hides variables since 17.6"),
-            ));
+            let message = format!("{key} is masked, but not hidden");
+            return warning("not-hidden", message, "GitLab hides variables since 17.6");
         }
         Ok(None)
     }
@@ -251,7 +262,10 @@ impl<'a> Api<'a> {
             if !for_now || !limited && *tries > AGAIN {
                 return Ok(answer);
             }
-            let asked = answer.retry_after.map(Duration::from_secs);
+            // A second at least, or a server that says 0 each time is asked for ever.
+            let asked = answer
+                .retry_after
+                .map(|seconds| Duration::from_secs(seconds.max(1)));
             let next = asked.unwrap_or(pause);
             if waited + next > PATIENCE {
                 return Err(Problem::new(

@@ -7,7 +7,7 @@ use crate::cli::{Done, Failure, Shell, print, say};
 use crate::file::Attributes;
 use crate::generate::{self, Encoding};
 use crate::problem::{Place, Problem, Severity};
-use crate::project::{Project, Recipe};
+use crate::project::{self, Project, Recipe};
 use crate::redact;
 use crate::secret::Name;
 use clap::{Subcommand, ValueEnum};
@@ -142,7 +142,13 @@ fn mask(project: &Project, profile: &str, args: &Args, shell: &Shell) -> Result<
             );
         }
     }
-    let masks = gitlab::masks(secrets);
+    let identity = project::identity_given();
+    let own = Name::new("DOTAGE_IDENTITY");
+    let masks = gitlab::masks(
+        secrets
+            .into_iter()
+            .chain(own.as_ref().zip(identity.as_ref())),
+    );
     let mut stderr = io::stderr().lock();
     stderr
         .write_all(&masks)

@@ -1,8 +1,8 @@
 """A stand-in for GitLab's API of project and group variables, for the tests: not GitLab, but it refuses what GitLab refuses.
 
 Read off GitLab's models and API: what a name, a masked value and a hidden variable may be, names that are there for
-several environments, pages, the answers to a token that may not. What went through it is written to a file after each
-request, values included.
+several environments, pages, the answers to a token that may not. What went through it is written to a file before each
+answer, values included.
 
     api.py STATE [CERTIFICATE KEY]      prints the port it listens on; with a certificate it speaks TLS
 
@@ -15,6 +15,7 @@ import os
 import re
 import ssl
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -32,6 +33,9 @@ STORE = {owner: [] for owner in OWNERS}
 STORE[("projects", "7")] = STORE[("projects", "group/app")]
 REQUESTS = []
 FAULTS = []
+
+
+LOCK = threading.Lock()
 
 
 class Refused(Exception):
@@ -73,6 +77,16 @@ def shown(variable, can):
     return told
 
 
+def note():
+    text = json.dumps({
+        "requests": REQUESTS,
+        "variables": {"/".join(owner): store for owner, store in STORE.items()},
+    })
+    with open(sys.argv[1] + ".new", "w") as file:
+        file.write(text)
+    os.rename(sys.argv[1] + ".new", sys.argv[1])
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -80,6 +94,8 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def answer(self, status, body=None, headers=()):
+        # Who has the answer finds what it did in the file.
+        note()
         text = b"" if body is None else json.dumps(body).encode()
         self.send_response(status)
         for name, value in headers:
@@ -104,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
             headers += [("Location", fault["location"])] if "location" in fault else []
             if fault["status"] == 0:
                 self.close_connection = True
-                return None
+                return note()
             # A message that quotes what was sent: nobody is to repeat it.
             return self.answer(fault["status"], {"message": json.dumps(body)}, headers)
         try:
@@ -171,14 +187,8 @@ class Handler(BaseHTTPRequestHandler):
         return 200, [shown(v, can) for v in part], [("X-Next-Page", str(page + 1) if more else ""), ("X-Page", str(page))]
 
     def any(self):
-        self.handle_api()
-        text = json.dumps({
-            "requests": REQUESTS,
-            "variables": {"/".join(owner): store for owner, store in STORE.items()},
-        })
-        with open(sys.argv[1] + ".new", "w") as file:
-            file.write(text)
-        os.rename(sys.argv[1] + ".new", sys.argv[1])
+        with LOCK:
+            self.handle_api()
 
     do_GET = do_POST = do_PUT = do_DELETE = any
 

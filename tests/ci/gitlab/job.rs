@@ -143,6 +143,9 @@ fn masks_are_printed_where_the_runners_proxy_is_proven_to_hear_them() {
     }
     let body = scene.value("TLS_KEY").lines().nth(1).unwrap();
     assert!(masks.contains(&body));
+    let own = format!("DOTAGE_IDENTITY={} {helper} proxy-exec", scene.key);
+    let output = job(&scene, &["sh", "-ec"], &own);
+    assert!(text(&output.stderr).contains(&format!("::add-mask::{}\n", scene.key)));
     // The value that is no secret is no mask: it is in every other word.
     assert!(!masks.contains(&"app"));
     let output = job(

@@ -34,7 +34,7 @@ fn step(action: Action, secret: &Secret) -> Step<'_> {
     }
 }
 
-const MADE: &str = r#"{"key":"TOKEN","value":null,"variable_type":"env_var","protected":true,"masked":true,"hidden":true,"raw":true,"environment_scope":"review/*","description":"x"}"#;
+const MADE: &str = r#"{"key":"TOKEN","value":null,"variable_type":"env_var","protected":true,"masked":true,"hidden":true,"raw":true,"environment_scope":"review/*","description":"managed by dotage, profile production"}"#;
 
 /// What happened when `ask` talked to a server that gives these answers in turn: its result, the requests, the waits.
 fn talk<T>(
@@ -95,9 +95,9 @@ fn a_limit_is_waited_for_as_long_as_it_says_and_not_for_ever() {
         retry_after: Some(seconds),
         ..answer(429, "")
     };
-    let (result, _, waits) = talk(vec![limited(7), limited(2), answer(200, "[]")], all);
+    let (result, _, waits) = talk(vec![limited(7), limited(0), answer(200, "[]")], all);
     assert!(result.is_ok());
-    assert_eq!(waits, [7, 2]);
+    assert_eq!(waits, [7, 1]);
     let (result, _, waits) = talk(vec![limited(200), limited(200)], all);
     assert_eq!(result.err().unwrap().rule, "rate-limit");
     assert_eq!(waits, [200]);
@@ -173,6 +173,11 @@ fn what_came_to_be_too_open_is_taken_back() {
         assert_eq!(result.err().unwrap().rule, rule);
         assert!(asked[1].starts_with("DELETE "), "{asked:?}");
     }
+    let unmarked = MADE.replace("managed by", "by");
+    let (result, ..) = talk(vec![answer(201, &unmarked)], |api| {
+        api.take(&step(Action::Create, &secret), &TERMS)
+    });
+    assert_eq!(result.ok().unwrap().unwrap().rule, "not-marked");
     let shown = MADE.replace("\"hidden\":true,", "");
     let (result, ..) = talk(vec![answer(201, &shown)], |api| {
         api.take(&step(Action::Create, &secret), &TERMS)

@@ -169,7 +169,7 @@ fn names_of_the_platform_and_bytes_that_are_no_text_are_refused() {
         (name("LD_PRELOAD"), secret("/tmp/x.so"), true),
         (name(&"A".repeat(256)), secret("12345678"), true),
         (name("BYTES"), Secret::new(vec![0xff; 9]), true),
-        (name("NUL"), secret("1234\05678"), true),
+        (name("NUL"), secret("1234\x005678"), true),
         (name("LONG"), secret(&"x".repeat(LONGEST_VALUE + 1)), true),
     ];
     let wrong = plan(&values(&said), &[], &terms()).err().unwrap();
