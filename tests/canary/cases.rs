@@ -113,6 +113,8 @@ pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
     disks(&mut cases);
     mistakes(canaries, &mut cases);
     linted(canaries, &mut cases);
+    ran(canaries, &mut cases);
+    scanned(canaries, &mut cases);
     killed(&mut cases);
     cases
 }
@@ -323,6 +325,7 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
         &["keygen"],
         &["demo", "../tmp/demo"],
         &["schema"],
+        &["run", "--", "true"],
     ] {
         let hold = if args[0] == "demo" || args[0] == "init" {
             HOLD_END
@@ -1251,6 +1254,94 @@ fn linted(canaries: &Canaries, cases: &mut Vec<Case>) {
     }
 }
 
+/// Values and keys where scan finds them: in files, in the index, in history, in forms and in names.
+fn scanned(canaries: &Canaries, cases: &mut Vec<Case>) {
+    use base64::Engine as _;
+    let mut text = canaries.key.clone().into_bytes();
+    for (_, value) in &canaries.values {
+        text.push(b'\n');
+        text.extend_from_slice(value);
+        text.extend_from_slice(b"\tx='");
+        text.extend_from_slice(value);
+        text.extend_from_slice(b"' ");
+        let encoded = base64::engine::general_purpose::STANDARD.encode(value);
+        text.extend_from_slice(encoded.as_bytes());
+    }
+    let planted = move |scene: &Scene| {
+        scene.put("theirs.txt", &text);
+        scene.put("clean/nothing.txt", b"nothing");
+    };
+    let in_git = {
+        let planted = planted.clone();
+        move |scene: &Scene| {
+            planted(scene);
+            let git = |args: &[&str]| {
+                let done = Command::new("git")
+                    .args(["-c", "user.name=a", "-c", "user.email=a@localhost"])
+                    .args(args)
+                    .current_dir(scene.path("project"))
+                    .env("HOME", scene.path("home"))
+                    .output()
+                    .unwrap();
+                assert!(done.status.success(), "{args:?}: {done:?}");
+            };
+            git(&["init", "-q"]);
+            git(&["add", "theirs.txt"]);
+            git(&["commit", "-q", "-m", "x"]);
+            git(&["mv", "theirs.txt", "theirs-too.txt"]);
+        }
+    };
+    for format in ["people", "json", "sarif", "junit", "github", "gitlab"] {
+        for (name, args) in [
+            ("a tree", &["scan", ".", "--format", format][..]),
+            (
+                "a tree for a profile",
+                &["scan", "-P", "production", "-v", "--format", format],
+            ),
+        ] {
+            cases.push(
+                case(format!("scan {name} as {format}"), args)
+                    .before(planted.clone())
+                    .planted("theirs.txt")
+                    .codes(&[1]),
+            );
+        }
+        for place in [&[][..], &["--ignored"], &["--staged"], &["--history"]] {
+            cases.push(
+                case(
+                    format!("scan {place:?} as {format}"),
+                    &[&["scan", "--format", format], place].concat(),
+                )
+                .before(in_git.clone())
+                .planted("theirs-too.txt")
+                .codes(&[1]),
+            );
+        }
+    }
+    cases.extend([
+        case("scan nothing", &["scan", "clean"])
+            .before(planted.clone())
+            .planted("theirs.txt"),
+        case("scan without an identity", &["scan", "-P", "production"])
+            .env("DOTAGE_IDENTITY_FILE", "/nowhere")
+            .before(planted.clone())
+            .planted("theirs.txt")
+            .codes(&[3]),
+        case("scan a path that is not there", &["scan", &canaries.typed]).fails(),
+        case("scan the history of nothing", &["scan", "--history"]).fails(),
+        case(
+            "scan under a profile that is not there",
+            &["scan", "-P", "nowhere"],
+        )
+        .fails(),
+        case("scan, held", &["scan", "."])
+            .before(planted)
+            .planted("theirs.txt")
+            .how(How::Held(HOLD_END))
+            .codes(&[1]),
+    ]);
+}
+
 fn mistakes(canaries: &Canaries, cases: &mut Vec<Case>) {
     let x = canaries.typed.as_str();
     let key = canaries.typed_key.as_str();
@@ -1306,6 +1397,117 @@ fn mistakes(canaries: &Canaries, cases: &mut Vec<Case>) {
             .fails(),
     );
     cases.push(case("set nothing", &["set", "ASCII"]).fails());
+}
+
+/// What a program is given is its own to print; what it prints is searched for all that it was given.
+fn ran(canaries: &Canaries, cases: &mut Vec<Case>) {
+    // Bytes may hold a NUL, which no environment carries: that is a case of its own.
+    let run = |name: &str, options: &[&str], program: &[&str]| {
+        let args = [&["run"], options, &["--"], program].concat();
+        case(format!("run: {name}"), &args).env("BINARY", "none")
+    };
+    let script = "env; env >&2; env | base64; env | base64 -w0; env | od -An -v -tx1 | tr -d ' \\n'; set
+        python3 -c 'import json, os, urllib.parse as u; e = dict(os.environ); print(json.dumps(e), e, [u.quote(v) for v in e.values()])'";
+    let everything = ["sh", "-c", script];
+    cases.extend([
+        run("everything printed", &[], &everything),
+        run(
+            "everything printed, of a service",
+            &["--service", "api", "-v"],
+            &everything,
+        ),
+        run("everything printed, in CI", &[], &everything).env("GITHUB_ACTIONS", "true"),
+        run(
+            "everything printed, at a terminal",
+            &["--redact", "always"],
+            &["env"],
+        )
+        .how(How::Terminal(Vec::new())),
+        run(
+            "nothing hidden",
+            &["--redact", "never"],
+            &["sh", "-c", "sleep 0.2; env"],
+        )
+        .product(),
+        run("--dry-run", &["--dry-run"], &["env"]),
+        run("--dry-run --json", &["--dry-run", "--json", "-v"], &["env"]),
+        run("what the environment has", &[], &everything)
+            .env("ASCII", canaries.text("BASE64"))
+            .env("UTF8", ""),
+        run("--override", &["--override"], &["env"])
+            .env("ASCII", canaries.text("BASE64"))
+            .codes(&[0, 125]),
+        run("the identity in the environment", &[], &everything)
+            .env("DOTAGE_IDENTITY", canaries.key.clone())
+            .env("SOPS_AGE_KEY", canaries.key.clone()),
+        run("slowly", &[], &["sh", "-c", "sleep 0.3; env"]),
+        run("no such program", &[], &["no-such-program"]).codes(&[127]),
+        run("no program", &[], &["/etc/passwd"]).codes(&[126]),
+        run("a failure", &[], &["sh", "-c", "env; exit 9"]).codes(&[9]),
+        run("a full disk", &[], &["sh", "-c", "env"])
+            .how(How::Shell("exec \"$0\" \"$@\" >/dev/full"))
+            .codes(&[125]),
+        run("no identity", &[], &["env"])
+            .env("HOME", "/nowhere")
+            .codes(&[125]),
+        run("a stranger", &[], &["env"])
+            .env("DOTAGE_IDENTITY", canaries.stranger.clone())
+            .codes(&[125]),
+        run("no such profile", &["-P", "stage"], &["env"]).codes(&[125]),
+        run("a value pasted into NAME_FILE", &[], &["env"])
+            .env("ASCII_FILE", canaries.text("ASCII"))
+            .codes(&[125]),
+        case("run: a value typed", &["run", &canaries.typed]).codes(&[125]),
+        case(
+            "run: a NUL",
+            &["run", "--secrets-dir", "../given", "--", "env"],
+        )
+        .before({
+            let value = [canaries.value("ASCII"), b"\0"].concat();
+            move |scene| put(&scene.path("given/ascii"), &value, 0o600)
+        })
+        .codes(&[125]),
+        case(
+            "run: a value too long",
+            &["run", "--secrets-dir", "../given", "--", "env"],
+        )
+        .before({
+            let value = canaries.value("ASCII").repeat(8000);
+            move |scene| put(&scene.path("given/ascii"), &value, 0o600)
+        })
+        .codes(&[125]),
+        case(
+            "run: a folder of secrets",
+            &[
+                "run",
+                "--secrets-dir",
+                "../given",
+                "--redact",
+                "always",
+                "--",
+                "env",
+            ],
+        )
+        .before({
+            let value = canaries.value("ASCII").to_vec();
+            move |scene| put(&scene.path("given/ascii"), &value, 0o600)
+        }),
+        case("run: a folder of secrets, no project", &[])
+            .before({
+                let value = canaries.value("ASCII").to_vec();
+                move |scene| put(&scene.path("given/ascii"), &value, 0o600)
+            })
+            .how(How::Shell(
+                "exec \"$0\" -C / run --secrets-dir \"$GIVEN\" --redact always -- env",
+            )),
+        run(
+            "ended by a signal",
+            &[],
+            &["sh", "-c", "env; exec sleep 30"],
+        )
+        .how(How::Signal("-TERM"))
+        .codes(&[143]),
+    ]);
 }
 
 /// Ended from outside.
