@@ -1,8 +1,11 @@
 //! Processes: this one closed to others, and the commands and editors that it starts.
 
+mod beside;
 mod edit;
+pub mod git;
 mod run;
 
+pub use beside::Beside;
 pub use edit::edit;
 pub use run::{Failed, Program, Redacted, hijacks, leads_to_an_identity};
 

@@ -24,6 +24,7 @@ mod recipients;
 mod redact;
 mod render;
 mod run;
+mod scan;
 mod schema;
 mod set;
 mod status;
@@ -103,6 +104,7 @@ enum Verb {
     Run(run::Args),
     Redact(redact::Args),
     Lint(lint::Args),
+    Scan(scan::Args),
     Explain(explain::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -236,6 +238,7 @@ pub fn main() -> ExitCode {
         Verb::Render(args) => render::run(&args, &shell),
         Verb::Run(args) => return run::run(&args, &shell),
         Verb::Redact(args) => redact::run(&args, &shell),
+        Verb::Scan(args) => scan::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),

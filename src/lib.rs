@@ -12,6 +12,7 @@ pub mod file;
 pub mod generate;
 pub mod inventory;
 pub mod journal;
+pub mod leak;
 pub mod lint;
 pub mod preset;
 pub mod problem;

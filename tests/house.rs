@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
         "file", "yaml", "generate", "redact", "template", "report", "lint",
     ],
     &["vault", "inventory", "child", "journal"],
-    &["contract", "environment"],
+    &["contract", "environment", "leak"],
     &["project", "draft", "status"],
     &["cli"],
 ];
@@ -36,6 +36,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("zeroizing_alloc", &["main"]),
     ("clap", &["cli"]),
+    ("flate2", &["leak"]),
+    ("bech32", &["leak"]),
     ("shell_words", &["child", "vault"]),
     ("pty_process", &["child"]),
 ];
