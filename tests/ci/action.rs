@@ -550,6 +550,9 @@ fn the_workflow_for_pull_requests_needs_no_key() {
         .unwrap();
     repository.put("deploy.key", std::str::from_utf8(&key.stdout).unwrap());
     repository.act_fails("pull-request.yml", "pull_request", &[], "file=deploy.key");
+    // What is gone from the files is in git all the same.
+    repository.shell("git rm -q deploy.key");
+    repository.act_fails("pull-request.yml", "pull_request", &[], "%3Adeploy.key");
 }
 
 #[test]
