@@ -806,8 +806,7 @@ fn plausible<'a>(name: &'a [u8], value: &[u8]) -> Option<&'a str> {
     let padding = value
         .iter()
         .all(|&byte| blank(byte) || matches!(byte, b'=' | b'\r'));
-    let random =
-        mixed && (padding || (text.len() > 15 && text.contains(|c: char| c.is_ascii_digit())));
+    let random = mixed && (padding || text.len() > 15);
     (word(plain.as_bytes()) && text.len() <= 64 && !random).then_some(text)
 }
 

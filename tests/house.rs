@@ -37,9 +37,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ),
     ("zeroizing_alloc", &["main"]),
     ("clap", &["cli"]),
-    ("hmac", &["ci"]),
     ("flate2", &["leak"]),
     ("bech32", &["leak"]),
+    ("hmac", &["ci"]),
     ("shell_words", &["child", "vault"]),
     ("pty_process", &["child"]),
 ];

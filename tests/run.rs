@@ -322,6 +322,16 @@ fn both_streams_are_redacted_and_nothing_else_changes() {
     assert!(output.stdout == bytes && output.stderr == bytes);
 }
 
+/// With `2>&1` what is written to both streams comes in the order that it was written in.
+#[test]
+fn streams_that_are_one_stay_in_order() {
+    let desk = Desk::new();
+    let script = "exec \"$0\" run -- sh -c 'i=0; while [ $i -lt 200 ]; do echo o$i; echo e$i >&2; i=$((i+1)); done; printf correct-horse-; printf battery-staple >&2' 2>&1";
+    let output = shell(&desk, script).stdin(Stdio::null()).output().unwrap();
+    let expected: String = (0..200).map(|i| format!("o{i}\ne{i}\n")).collect();
+    assert_eq!(text(&output.stdout), expected + "[SECRET]");
+}
+
 /// A prompt without a line feed is shown before the program waits for the answer, or neither would ever come.
 #[test]
 fn a_prompt_is_shown_before_its_answer() {

@@ -21,6 +21,7 @@ use crate::redact::{Marker, Needles, Redactor};
 use crate::secret::{self, Name, Secret};
 use pty_process::blocking::{Pts, Pty};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::fstat;
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::{Pid, Signal, WaitOptions, getpgrp, kill_process, kill_process_group};
 use rustix::stdio;
@@ -188,6 +189,8 @@ impl Program {
         let mut ways = [Way::Inherited, Way::Inherited];
         let mut streams = Vec::new();
         let mut terminal = None;
+        let shared = redacted.stdout && redacted.stderr && same(stdio::stdout(), stdio::stderr());
+        let mut both = None;
         for ((redacted, to, name), way) in [
             (redacted.stdout, stdio::stdout(), "stdout"),
             (redacted.stderr, stdio::stderr(), "stderr"),
@@ -199,8 +202,16 @@ impl Program {
                 continue;
             }
             if !to.is_terminal() {
+                // With `2>&1` one pipe keeps the order of what is written to both.
+                if let Some(theirs) = both.take() {
+                    *way = Way::Pipe(theirs);
+                    continue;
+                }
                 let (from, theirs) = io::pipe().map_err(cannot)?;
                 ioctl_fionbio(&from, true).map_err(cannot)?;
+                if shared {
+                    both = Some(theirs.try_clone().map_err(cannot)?);
+                }
                 *way = Way::Pipe(theirs);
                 streams.push(Stream::new(from.into(), to, name));
                 continue;
@@ -281,6 +292,14 @@ impl Program {
             Ok((child, terminal)) => Ok((Pid::from_child(&child), terminal)),
             Err(error) => Err(not_started(&name, &error)),
         }
+    }
+}
+
+/// Whether two streams lead to the same place.
+fn same(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+    match (fstat(one), fstat(other)) {
+        (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),
+        _ => false,
     }
 }
 

@@ -1256,6 +1256,94 @@ fn linted(canaries: &Canaries, cases: &mut Vec<Case>) {
     }
 }
 
+/// Values and keys where scan finds them: in files, in the index, in history, in forms and in names.
+fn scanned(canaries: &Canaries, cases: &mut Vec<Case>) {
+    use base64::Engine as _;
+    let mut text = canaries.key.clone().into_bytes();
+    for (_, value) in &canaries.values {
+        text.push(b'\n');
+        text.extend_from_slice(value);
+        text.extend_from_slice(b"\tx='");
+        text.extend_from_slice(value);
+        text.extend_from_slice(b"' ");
+        let encoded = base64::engine::general_purpose::STANDARD.encode(value);
+        text.extend_from_slice(encoded.as_bytes());
+    }
+    let planted = move |scene: &Scene| {
+        scene.put("theirs.txt", &text);
+        scene.put("clean/nothing.txt", b"nothing");
+    };
+    let in_git = {
+        let planted = planted.clone();
+        move |scene: &Scene| {
+            planted(scene);
+            let git = |args: &[&str]| {
+                let done = Command::new("git")
+                    .args(["-c", "user.name=a", "-c", "user.email=a@localhost"])
+                    .args(args)
+                    .current_dir(scene.path("project"))
+                    .env("HOME", scene.path("home"))
+                    .output()
+                    .unwrap();
+                assert!(done.status.success(), "{args:?}: {done:?}");
+            };
+            git(&["init", "-q"]);
+            git(&["add", "theirs.txt"]);
+            git(&["commit", "-q", "-m", "x"]);
+            git(&["mv", "theirs.txt", "theirs-too.txt"]);
+        }
+    };
+    for format in ["people", "json", "sarif", "junit", "github", "gitlab"] {
+        for (name, args) in [
+            ("a tree", &["scan", ".", "--format", format][..]),
+            (
+                "a tree for a profile",
+                &["scan", "-P", "production", "-v", "--format", format],
+            ),
+        ] {
+            cases.push(
+                case(format!("scan {name} as {format}"), args)
+                    .before(planted.clone())
+                    .planted("theirs.txt")
+                    .codes(&[1]),
+            );
+        }
+        for place in [&[][..], &["--ignored"], &["--staged"], &["--history"]] {
+            cases.push(
+                case(
+                    format!("scan {place:?} as {format}"),
+                    &[&["scan", "--format", format], place].concat(),
+                )
+                .before(in_git.clone())
+                .planted("theirs-too.txt")
+                .codes(&[1]),
+            );
+        }
+    }
+    cases.extend([
+        case("scan nothing", &["scan", "clean"])
+            .before(planted.clone())
+            .planted("theirs.txt"),
+        case("scan without an identity", &["scan", "-P", "production"])
+            .env("DOTAGE_IDENTITY_FILE", "/nowhere")
+            .before(planted.clone())
+            .planted("theirs.txt")
+            .codes(&[3]),
+        case("scan a path that is not there", &["scan", &canaries.typed]).fails(),
+        case("scan the history of nothing", &["scan", "--history"]).fails(),
+        case(
+            "scan under a profile that is not there",
+            &["scan", "-P", "nowhere"],
+        )
+        .fails(),
+        case("scan, held", &["scan", "."])
+            .before(planted)
+            .planted("theirs.txt")
+            .how(How::Held(HOLD_END))
+            .codes(&[1]),
+    ]);
+}
+
 /// A step of GitHub's. The masks are values, which is what they are for: they are taken out of what it prints, and so is
 /// what later steps are to have.
 fn github(cases: &mut Vec<Case>) {
@@ -1280,7 +1368,8 @@ fn github(cases: &mut Vec<Case>) {
             &[0],
         ),
         (&["PEM", "--as-env", "PEM"], &[0]),
-        (&["BINARY"], &[2]),
+        // Random bytes with a line feed are handed over as a file, others refused.
+        (&["BINARY"], &[0, 2]),
         (&["BINARY", "--as-file", "BINARY"], &[0]),
         (&["ASCII", "--dry-run"], &[0]),
         (&["--strict", "--dry-run"], &[0, 2]),
@@ -1407,94 +1496,6 @@ fn gitlab(canaries: &Canaries, cases: &mut Vec<Case>) {
                 .env("GITLAB_CI", "true"),
         );
     }
-}
-
-/// Values and keys where scan finds them: in files, in the index, in history, in forms and in names.
-fn scanned(canaries: &Canaries, cases: &mut Vec<Case>) {
-    use base64::Engine as _;
-    let mut text = canaries.key.clone().into_bytes();
-    for (_, value) in &canaries.values {
-        text.push(b'\n');
-        text.extend_from_slice(value);
-        text.extend_from_slice(b"\tx='");
-        text.extend_from_slice(value);
-        text.extend_from_slice(b"' ");
-        let encoded = base64::engine::general_purpose::STANDARD.encode(value);
-        text.extend_from_slice(encoded.as_bytes());
-    }
-    let planted = move |scene: &Scene| {
-        scene.put("theirs.txt", &text);
-        scene.put("clean/nothing.txt", b"nothing");
-    };
-    let in_git = {
-        let planted = planted.clone();
-        move |scene: &Scene| {
-            planted(scene);
-            let git = |args: &[&str]| {
-                let done = Command::new("git")
-                    .args(["-c", "user.name=a", "-c", "user.email=a@localhost"])
-                    .args(args)
-                    .current_dir(scene.path("project"))
-                    .env("HOME", scene.path("home"))
-                    .output()
-                    .unwrap();
-                assert!(done.status.success(), "{args:?}: {done:?}");
-            };
-            git(&["init", "-q"]);
-            git(&["add", "theirs.txt"]);
-            git(&["commit", "-q", "-m", "x"]);
-            git(&["mv", "theirs.txt", "theirs-too.txt"]);
-        }
-    };
-    for format in ["people", "json", "sarif", "junit", "github", "gitlab"] {
-        for (name, args) in [
-            ("a tree", &["scan", ".", "--format", format][..]),
-            (
-                "a tree for a profile",
-                &["scan", "-P", "production", "-v", "--format", format],
-            ),
-        ] {
-            cases.push(
-                case(format!("scan {name} as {format}"), args)
-                    .before(planted.clone())
-                    .planted("theirs.txt")
-                    .codes(&[1]),
-            );
-        }
-        for place in [&[][..], &["--ignored"], &["--staged"], &["--history"]] {
-            cases.push(
-                case(
-                    format!("scan {place:?} as {format}"),
-                    &[&["scan", "--format", format], place].concat(),
-                )
-                .before(in_git.clone())
-                .planted("theirs-too.txt")
-                .codes(&[1]),
-            );
-        }
-    }
-    cases.extend([
-        case("scan nothing", &["scan", "clean"])
-            .before(planted.clone())
-            .planted("theirs.txt"),
-        case("scan without an identity", &["scan", "-P", "production"])
-            .env("DOTAGE_IDENTITY_FILE", "/nowhere")
-            .before(planted.clone())
-            .planted("theirs.txt")
-            .codes(&[3]),
-        case("scan a path that is not there", &["scan", &canaries.typed]).fails(),
-        case("scan the history of nothing", &["scan", "--history"]).fails(),
-        case(
-            "scan under a profile that is not there",
-            &["scan", "-P", "nowhere"],
-        )
-        .fails(),
-        case("scan, held", &["scan", "."])
-            .before(planted)
-            .planted("theirs.txt")
-            .how(How::Held(HOLD_END))
-            .codes(&[1]),
-    ]);
 }
 
 fn mistakes(canaries: &Canaries, cases: &mut Vec<Case>) {
