@@ -23,7 +23,7 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "base64",
         &[
-            "generate", "dialect", "template", "vault", "contract", "project",
+            "generate", "dialect", "template", "vault", "contract", "project", "cli",
         ],
     ),
     (
