@@ -69,8 +69,8 @@ pub(super) struct Args {
     /// Name what was added, removed and altered; never a value
     #[arg(long)]
     diff: bool,
-    /// Write one target to stdout instead of its file; with --json, its bytes in base64 and what a program that puts
-    /// them in place has to know: {version, target, path, profile, service, dialect, mode, names, used_by, files}
+    /// Write one target to stdout instead of its file; with --json, its bytes in base64, and what a program that puts
+    /// them in place elsewhere has to know
     #[arg(long, conflicts_with_all = ["check", "dry_run", "diff", "to"])]
     stdout: bool,
     /// A JSON object a line for each target: {target, path, changed, change, mode, names}
