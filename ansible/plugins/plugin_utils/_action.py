@@ -1,0 +1,97 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) The dotage project
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the collection's actions have in common: their arguments, the binary, and the way to the host."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.dotage.secrets.plugins.plugin_utils._dotage import OPTIONS, Dotage, settings
+
+PROJECT = {option: {"type": "str"} for option in OPTIONS}
+
+FILE = {
+    "mode": {"type": "raw"},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "seuser": {"type": "str"},
+    "serole": {"type": "str"},
+    "setype": {"type": "str"},
+    "selevel": {"type": "str"},
+    "unsafe_writes": {"type": "bool", "default": False},
+    "follow": {"type": "bool", "default": False},
+}
+
+# Which target or template to render.
+RECIPE = {
+    "target": {"type": "str"},
+    "template": {"type": "str"},
+    "service": {"type": "str"},
+    "dialect": {"type": "list", "elements": "str"},
+    "vars": {"type": "dict"},
+}
+
+
+class Action(ActionBase):
+    """An action of the collection: `options` is its argument spec, `act` what it does."""
+
+    _requires_connection = False
+    options = {}
+    rules = {}
+
+    def act(self, args, variables):
+        raise NotImplementedError
+
+    def run(self, tmp=None, task_vars=None):
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        own = sorted(name for name in self._task.args if name.startswith("_"))
+        if own:
+            raise AnsibleActionFail("%s is internal and cannot be set" % ", ".join(own))
+        _result, args = self.validate_argument_spec(argument_spec=dict(PROJECT, **self.options), **self.rules)
+        try:
+            return self.act(args, variables)
+        except AnsibleActionFail:
+            raise
+        except AnsibleError as error:
+            # The message alone: a chained error may quote what it worked on.
+            message = str(error)
+        raise AnsibleActionFail(message)
+
+    def fail(self, message):
+        raise AnsibleActionFail(message)
+
+    def dotage(self, args, variables):
+        return Dotage(settings(args, variables, self._templar), self._loader.get_basedir())
+
+    def render(self, args, variables):
+        what = []
+        if args.get("target"):
+            what.append(args["target"])
+        else:
+            template = args["template"]
+            try:
+                template = self._find_needle("templates", template)
+            except AnsibleError:
+                pass  # The project's, or one that is built in.
+            what += ["--template", template]
+            if args.get("service"):
+                what += ["--service", args["service"]]
+        if args.get("dialect"):
+            what += ["--dialect", ",".join(args["dialect"])]
+        return self.dotage(args, variables).render(what, args.get("vars"))
+
+    def place(self, module, args, made, task_vars, **more):
+        """Runs the module on the host, once, with the bytes as an argument that nothing shows."""
+        arguments = {name: args[name] for name in list(FILE) + ["dest"] if args.get(name) is not None}
+        if made:
+            arguments.setdefault("mode", made["mode"])
+            arguments["_users"] = made["used_by"]
+        arguments.update(more)
+        result = self._execute_module(module_name="dotage.secrets." + module, module_args=arguments, task_vars=task_vars)
+        # What the module was called with says nothing that the task does not say.
+        result.pop("invocation", None)
+        return result
