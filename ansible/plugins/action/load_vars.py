@@ -36,7 +36,7 @@ class ActionModule(Action):
         names = sorted(values)
         values = unsafe({args["name"]: values} if args["name"] else values)
         if args["into"] == "result":
-            return {"changed": False, "values": values, "_ansible_no_log": True}
+            return {"changed": False, "secrets": values, "_ansible_no_log": True}
         from ansible.plugins.action import VariableLayer
 
         # With run_once, what is registered is shared between hosts.

@@ -46,7 +46,7 @@ options:
     type: str
     choices:
       variables: Variables of the host, with the precedence of M(ansible.builtin.include_vars). Needs ansible-core 2.21 or newer.
-      result: RV(values) of the task's result, to be registered. Its output is hidden.
+      result: RV(secrets) of the task's result, to be registered. Its output is hidden.
     default: variables
 seealso:
   - plugin: dotage.secrets.secrets
@@ -68,8 +68,8 @@ EXAMPLES = r"""
 
 - name: Use one
   community.postgresql.postgresql_ping:
-    login_user: "{{ database['values'].POSTGRES_USER }}"
-    login_password: "{{ database['values'].POSTGRES_PASSWORD }}"
+    login_user: "{{ database.secrets.POSTGRES_USER }}"
+    login_password: "{{ database.secrets.POSTGRES_PASSWORD }}"
 
 - name: An age file of its own, as variables
   dotage.secrets.load_vars:
@@ -84,7 +84,7 @@ names:
   type: list
   elements: str
   sample: [POSTGRES_PASSWORD]
-values:
+secrets:
   description: The values by name.
   returned: if O(into=result)
   type: dict
