@@ -3,12 +3,15 @@
 import json
 import os
 import re
-import signal
+import shutil
+import socket
 import stat
 import subprocess
 import sys
+import tarfile
+import time
 
-from scene import CONSUMERS, DOTAGE, HOSTILE, PYTHON, ROOT, Scene, indent, results
+from scene import DOTAGE, HOSTILE, PYTHON, ROOT, Scene, indent, results
 
 SHOW = """
 - name: show {what}
@@ -69,6 +72,8 @@ EVERYTHING = """
 - name: used by a module that hides it
   ansible.builtin.command: { argv: ["true", "{{ loaded.secrets.PLAIN }}", "{{ lookup('dotage.secrets.secret', 'BRACES') }}"] }
   no_log: true
+  # Ansible's own modules show their arguments when it is debugged.
+  when: not debugged
 - name: what the vault holds
   dotage.secrets.vault_info: {}
   register: info
@@ -107,7 +112,8 @@ def canaries(core):
             if number == 2:
                 for name in ("PLAIN", "LINES"):
                     scene.set(name, scene.fresh(name))
-            said = scene.playbook(EVERYTHING, *arguments, environment=dict(cache, **environment))
+            debugged = {"debugged": bool(environment)}
+            said = scene.playbook(EVERYTHING, *arguments, environment=dict(cache, **environment), vars=debugged)
             assert not scene.leaks(said), (arguments, environment, [line[:300] for line in said.splitlines() if scene.leaks(line)])
             assert said.count("...ignoring") == (4 if "--check" in arguments else 7), said[-5000:]
             searched += len(said)
@@ -256,7 +262,7 @@ def variables(core):
     with Scene(core) as scene:
         cache = {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(scene.folder / "facts")}
         cache["ANSIBLE_VARS_ENABLED"] = "host_group_vars,dotage.secrets.vault"
-        cache["DOTAGE_VARS_PROFILES"] = "production"
+        cache.update(DOTAGE_VARS_PROFILES="production", DOTAGE_DIRECTORY=str(scene.project))
         for folder in ("group_vars/production", "host_vars"):
             (scene.play / folder).mkdir(parents=True)
         (scene.play / "host_vars/h1.age").write_bytes((scene.project / "vault/production.age").read_bytes())
@@ -279,12 +285,12 @@ def variables(core):
 - ansible.builtin.group_by: { key: production }
 """
         for way, expression in ways.items():
+            each = ", ".join(re.sub(r"\bitem\b", "'%s'" % name, expression) for name in HOSTILE)
             tasks += """
 - name: by %s
-  ansible.builtin.copy: { content: "{{ %s }}", dest: "{{ out }}/%s.{{ item }}", mode: "0600" }
-  loop: [%s]
+  ansible.builtin.copy: { content: "{{ [%s] | to_json }}", dest: "{{ out }}/%s", mode: "0600" }
   no_log: true
-""" % (way, expression, way, ", ".join(HOSTILE))
+""" % (way, each, way)
         play = "- hosts: production\n  gather_facts: false\n  tasks:\n" + indent(tasks, 4)
         inventory = scene.play / "inventory.ini"
         inventory.write_text("[production]\nh1\nh2\n[all:vars]\nansible_connection=local\nansible_python_interpreter=%s\ndotage_project=%s\nout=%s\n" % (PYTHON, scene.project, scene.host))
@@ -296,9 +302,7 @@ def variables(core):
         else:
             assert "variables can be defined from ansible-core 2.21 on" in said
         for way in ways:
-            for name, value in scene.values.items():
-                found = (scene.host / ("%s.%s" % (way, name))).read_bytes().decode()
-                assert found == value, (way, name)
+            assert json.loads((scene.host / way).read_bytes()) == [scene.values[name] for name in HOSTILE], way
         assert not list(scene.folder.rglob("EVALUATED"))
         opened = [line for line in scene.spawns() if "--vault" in line or "get --json --profile production" in line]
         assert len(opened) == len(set(opened)) == 3, opened
@@ -311,8 +315,8 @@ def variables(core):
         # A name that has no value: an error that says it, or what was asked for.
         said = scene.playbook("- ansible.builtin.debug: { msg: \"{{ lookup('dotage.secrets.secret', 'WEAK') }}\" }", fails=True)
         assert "WEAK has no value" in said, said
-        said = scene.playbook(show("query('dotage.secrets.secret', 'WEAK', missing='empty') + query('dotage.secrets.secret', 'WEAK', missing='skip')"))
-        assert results(said) == [[""]]
+        said = scene.playbook(show("[lookup('dotage.secrets.secret', 'WEAK', missing='empty'), query('dotage.secrets.secret', 'WEAK', 'PLAIN', missing='skip') | length]"))
+        assert results(said) == [["", 1]], said
         # What a host says of itself chooses no program here.
         facts = "- ansible.builtin.set_fact: { dotage_binary: /bin/false, cacheable: true }\n- dotage.secrets.vault_info: {}\n"
         scene.playbook(facts, environment=cache)
@@ -434,7 +438,177 @@ def freeboard(core):
         assert done == [] and "the contract is broken" in said, said[-3000:]
 
 
-STORIES = {story.__name__: story for story in (canaries, bytes_and_changes, loose_moments, unprivileged, variables, restarts, freeboard)}
+def ssh(core):
+    """Twenty hosts behind a real sshd, in batches, one failing midway: what stands behind it is left alone. One SSH exec and
+    one start of the binary for each host and task."""
+    with Scene(core) as scene:
+        keys = scene.folder / "sshd"
+        keys.mkdir(mode=0o700)
+        for name in ("host", "user"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)
+        (keys / "authorized").write_text((keys / "user.pub").read_text())
+        port = free_port()
+        executed = scene.folder / "executed"
+        # Every command that SSH asks for goes through here, as sshd starts it.
+        entry = scene.program("entry", 'echo x >> %s\nexec /bin/sh -c "$SSH_ORIGINAL_COMMAND"' % executed)
+        (keys / "config").write_text(
+            "Port %d\nListenAddress 127.0.0.1\nHostKey %s/host\nAuthorizedKeysFile %s/authorized\nPidFile none\nUsePAM no\nStrictModes no\n"
+            "PermitRootLogin prohibit-password\nMaxStartups 200:30:400\nMaxSessions 100\nForceCommand %s\nSubsystem sftp internal-sftp\n" % (port, keys, keys, entry)
+        )
+        os.makedirs("/run/sshd", exist_ok=True)
+        sshd = subprocess.Popen(["/usr/sbin/sshd", "-D", "-q", "-f", keys / "config"])
+        try:
+            wait_for(port)
+            hosts = ["s%02d" % number for number in range(1, 21)]
+            control = scene.folder / "cp"
+            control.mkdir(mode=0o700)
+            vars = {
+                "ansible_connection": "ssh",
+                "ansible_host": "127.0.0.1",
+                "ansible_port": port,
+                "ansible_user": "root",
+                "ansible_ssh_private_key_file": str(keys / "user"),
+                "ansible_ssh_common_args": "-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR",
+                "ansible_ssh_control_path": "%s/%%%%h-%%%%r-{{ inventory_hostname }}" % control,
+            }
+            play = """
+- hosts: all
+  gather_facts: false
+  serial: 5
+  any_errors_fatal: true
+  tasks:
+    - dotage.secrets.env_file:
+        template: templates/worker.compose.env.j2
+        service: worker
+        vars: { host: "{{ inventory_hostname }}" }
+        dest: "{{ out }}/{{ inventory_hostname }}{{ '/not/there' if inventory_hostname == broken else '' }}.env"
+"""
+            environment = {"ANSIBLE_FORKS": "10"}
+
+            def run(broken, fails=False):
+                executed.write_text("")
+                said = scene.playbook(play, hosts=hosts, vars=dict(vars, broken=broken), environment=environment, fails=fails)
+                assert not scene.leaks(said)
+                return len(executed.read_text().splitlines()), len(scene.spawns()), said
+
+            execs, spawns, said = run("s08", fails=True)
+            written = sorted(path.stem for path in scene.host.glob("*.env"))
+            assert written == [host for host in hosts[:10] if host != "s08"], written
+            assert (execs, spawns) == (10, 10), (execs, spawns)
+            execs, spawns, said = run("none")
+            assert (execs, spawns) == (20, 20), (execs, spawns)
+            assert said.count("changed: [") == 11, said
+            for host in hosts:
+                path = scene.host / (host + ".env")
+                assert mode(path) == "0600" and path.read_text().endswith("HOST=%s\n" % host)
+            execs, spawns, said = run("none")
+            assert (execs, spawns, said.count("changed: [")) == (20, 20, 0)
+            assert not scene.files_with_canaries(scene.host)
+            for host in hosts:
+                subprocess.run(["ssh", "-O", "exit", "-o", "ControlPath=%s/127.0.0.1-root-%s" % (control, host), "x"], capture_output=True)
+        finally:
+            sshd.terminate()
+            sshd.wait()
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def wait_for(port):
+    for _attempt in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("sshd does not listen")
+
+
+def binary(core):
+    """Where the binary is found, in which order, and what is said when it is not, or is another."""
+    with Scene(core) as scene:
+        real = scene.folder / "bin/dotage"
+        task = "- dotage.secrets.vault_info: {}\n"
+
+        def called(name, version="dotage 0.1.0"):
+            path = scene.folder / name
+            path.write_text('#!/bin/sh\necho "$0" >> %s\ncase "$*" in --version) echo "%s" ;; *) exec %s "$@" ;; esac\n' % (scene.folder / "who", version, DOTAGE))
+            path.chmod(0o755)
+            return path
+
+        def who(tasks=task, **more):
+            (scene.folder / "who").write_text("")
+            said = scene.playbook(tasks, **more)
+            return set((scene.folder / "who").read_text().split()), said
+
+        option, variable, environment = called("option"), called("variable"), called("environment")
+        everywhere = {"vars": {"dotage_binary": str(variable)}, "environment": {"DOTAGE_BINARY": str(environment)}}
+        assert who("- dotage.secrets.vault_info: { binary: '%s' }\n" % option, **everywhere)[0] == {str(option)}
+        assert who(**everywhere)[0] == {str(variable)}
+        assert who(environment=everywhere["environment"])[0] == {str(environment)}
+        configured = called("configured")
+        (scene.play / "ansible.cfg").write_text("[dotage]\nbinary = %s\n" % configured)
+        assert who()[0] == {str(configured)}
+        (scene.play / "ansible.cfg").unlink()
+        # The group's defaults reach every module.
+        group = "  module_defaults: { group/dotage.secrets.all: { binary: '%s' } }\n" % option
+        assert who(more=group)[0] == {str(option)}
+        wheel = scene.bin / "dotage"
+        assert not wheel.exists() and who()[0] == set() and scene.spawns(), "PATH's comes last"
+
+        real.unlink()
+        said = scene.playbook(task, fails=True)
+        assert "the dotage binary was not found on the control node" in said and "pip install dotage" in said, said
+        said = scene.playbook(task, fails=True, vars={"dotage_binary": "/nowhere/dotage"})
+        assert "there is no dotage binary at /nowhere/dotage" in said, said
+        said = scene.playbook(task, fails=True, vars={"dotage_binary": "/bin/echo"})
+        assert "/bin/echo is some other program, not dotage" in said, said
+        old = called("old", "dotage 0.0.9")
+        old.write_text(old.read_text().replace("*) exec", "*) echo unknown >&2; exit 2; exec"))
+        said = scene.playbook(task, fails=True, vars={"dotage_binary": str(old)})
+        assert "is dotage 0.0.9; this collection needs 0.1.0 or newer" in said, said
+        # No identity that opens the vault: said with its remedy.
+        said = scene.playbook("- dotage.secrets.env_file: { target: env, dest: '{{ out }}/.env', identity_file: /nowhere }\n", fails=True, vars={"dotage_binary": str(option)})
+        assert "DOTAGE_IDENTITY_FILE" in said and not list(scene.host.iterdir()), said
+
+
+def tarball(core):
+    """Built, installed offline into an empty folder with nothing but the tarball, and every page of it shown."""
+    with Scene(core) as scene:
+        subprocess.run([scene.bin / "ansible-galaxy", "collection", "build", "--output-path", scene.folder / "built", ROOT / "ansible"], env=scene.environment, check=True, capture_output=True)
+        [built] = (scene.folder / "built").iterdir()
+        with tarfile.open(built) as archive:
+            names = archive.getnames()
+        assert not [name for name in names if re.search(r"__pycache__|\.ansible/|output|inventory", name)], names
+        assert built.stat().st_size < 200_000
+        empty = scene.folder / "empty"
+        environment = dict(scene.environment, ANSIBLE_COLLECTIONS_PATH=str(empty))
+        install = [scene.bin / "ansible-galaxy", "collection", "install", "--offline", "-p", empty, built]
+        subprocess.run(install, env=environment, check=True, capture_output=True)
+        installed = empty / "ansible_collections/dotage/secrets"
+        verify = [scene.bin / "ansible-galaxy", "collection", "verify", "--offline", "dotage.secrets"]
+        subprocess.run(verify, env=environment, check=True, capture_output=True)
+        kinds = {"module": "modules", "lookup": "lookup", "vars": "vars", "filter": "filter", "test": "test", "role": "roles"}
+        for kind, folder in kinds.items():
+            pages = sorted({"dotage.secrets." + path.stem for path in (installed / ("roles" if kind == "role" else "plugins/" + folder)).iterdir()})
+            assert pages
+            shown = subprocess.run([scene.bin / "ansible-doc", "-t", kind, *pages], env=environment, capture_output=True, text=True)
+            assert shown.returncode == 0 and "WARNING" not in shown.stderr and "ERROR" not in shown.stderr, shown.stderr
+            if kind != "role":
+                assert shown.stdout.count("EXAMPLES") == len(pages), kind
+        # What a collection may count on is these folders; the rest may be missing.
+        for path in installed.iterdir():
+            if path.name not in ("meta", "plugins", "roles", "playbooks", "MANIFEST.json", "FILES.json"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        task = "- dotage.secrets.env_file: { target: env, dest: '{{ out }}/.env' }\n"
+        scene.playbook(task, environment={"ANSIBLE_COLLECTIONS_PATH": str(empty)})
+        assert (scene.host / ".env").read_bytes() == scene.dotage("render", "env", "--stdout")
+
+
+STORIES = {story.__name__: story for story in (canaries, bytes_and_changes, loose_moments, unprivileged, variables, restarts, freeboard, ssh, binary, tarball)}
 
 if __name__ == "__main__":
     STORIES[sys.argv[1]](sys.argv[2])

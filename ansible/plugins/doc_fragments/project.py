@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class ModuleDocFragment:
     # For actions.
@@ -110,3 +112,6 @@ options:
 requirements:
   - The C(dotage) binary 0.1.0 or newer on the control node.
 """
+
+    # For a plugin that runs before there are variables.
+    CONFIGURED = re.sub(r"    vars:\n      - name: \w+\n", "", PLUGIN)

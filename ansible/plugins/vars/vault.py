@@ -17,7 +17,7 @@ description:
   - A value is never taken for a template, whatever it looks like.
   - It has to be enabled, with C(vars_plugins_enabled = host_group_vars,dotage.secrets.vault) in C(ansible.cfg).
 extends_documentation_fragment:
-  - dotage.secrets.project.plugin
+  - dotage.secrets.project.configured
 options:
   stage:
     description:
@@ -52,6 +52,28 @@ options:
       - name: DOTAGE_VARS_VARIABLE
 author:
   - the dotage project (@dotage)
+"""
+
+EXAMPLES = r"""
+# ansible.cfg
+#   [defaults]
+#   vars_plugins_enabled = host_group_vars,dotage.secrets.vault
+#   [dotage]
+#   vars_profiles = production
+#
+# Beside the inventory, made with `age -R .age-recipients` or `dotage`:
+#   group_vars/database.age      BECOME_PASSWORD: …
+#   host_vars/db1/tls.age        TLS_KEY: …
+
+- name: A password for privilege escalation, and a value of the project's profile `production`
+  hosts: production
+  become: true
+  vars:
+    ansible_become_password: "{{ BECOME_PASSWORD }}"
+  tasks:
+    - name: Log in
+      community.postgresql.postgresql_ping:
+        login_password: "{{ secrets.POSTGRES_PASSWORD }}"
 """
 
 import os
