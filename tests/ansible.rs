@@ -18,7 +18,11 @@ fn consumers() -> PathBuf {
 
 /// A program of an ansible-core's virtual environment.
 fn program(core: &str, name: &str) -> PathBuf {
-    let path = consumers().join("ansible").join(core).join("bin").join(name);
+    let path = consumers()
+        .join("ansible")
+        .join(core)
+        .join("bin")
+        .join(name);
     assert!(
         path.exists(),
         "{} is missing: run tests/install",
@@ -215,6 +219,11 @@ fn a_file_is_at_no_moment_open_to_others() {
 fn no_restart_is_lost() {
     story("restarts", "217");
     story("restarts", "221");
+}
+
+#[test]
+fn what_changed_is_told_by_name_for_every_consumer() {
+    story("names", "219");
 }
 
 #[test]

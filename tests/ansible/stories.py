@@ -608,7 +608,37 @@ def tarball(core):
         assert (scene.host / ".env").read_bytes() == scene.dotage("render", "env", "--stdout")
 
 
-STORIES = {story.__name__: story for story in (canaries, bytes_and_changes, loose_moments, unprivileged, variables, restarts, freeboard, ssh, binary, tarball)}
+def names(core):
+    """The small reader on the hosts finds in what the binary writes, for every consumer, the names that are there, and which
+    of them has another value."""
+    sys.path.insert(0, str(ROOT / "ansible/plugins/module_utils"))
+    import _names
+
+    def written(values, dialect):
+        done = subprocess.run([DOTAGE, "convert", "--from", "json", "--to", dialect], input=json.dumps(values).encode(), capture_output=True)
+        return done.stdout if done.returncode == 0 else None
+
+    texts = [text % "x" for text in HOSTILE.values()] + ["", "\\", "'", '"', "a'\nb", "'\n'", "A=1\nB=2", '"\nA="', "x\\\ny"]
+    tried = 0
+    for dialect in DIALECTS:
+        for text in texts:
+            old = written({"A": "1", "B": text, "C": "2"}, dialect)
+            new = written({"B": text, "C": "3", "D": "4"}, dialect)
+            if old is None or new is None:
+                continue
+            tried += 1
+            change = _names.compare(old, new, ["B", "C", "D"], dialect)
+            told = (change.added, change.removed, change.altered)
+            # What it is not sure of it calls altered, all of it.
+            assert told in ((["D"], ["A"], ["C"]), ([], [], ["B", "C", "D"])), (dialect, text, told)
+            assert told[0] or text not in ("x", "a b"), (dialect, text)
+    assert tried > 150, tried
+    print("%d pairs of files" % tried)
+
+
+DIALECTS = "compose docker systemd shell node dotenv-expand vite node-env-file python ruby rust direnv github kubernetes json yaml portable".split()
+
+STORIES = {story.__name__: story for story in (canaries, bytes_and_changes, loose_moments, unprivileged, variables, restarts, names, freeboard, ssh, binary, tarball)}
 
 if __name__ == "__main__":
     STORIES[sys.argv[1]](sys.argv[2])

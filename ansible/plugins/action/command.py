@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+
 from ansible_collections.dotage.secrets.plugins.plugin_utils._action import Action
 from ansible_collections.dotage.secrets.plugins.plugin_utils._dotage import Hidden
 
@@ -32,7 +34,8 @@ class ActionModule(Action):
         if missing:
             self.fail("no value for %s" % ", ".join(missing))
         arguments = {name: args[name] for name in ("cmd", "argv", "chdir", "creates", "removes") if args[name] is not None}
-        arguments["_environment"] = {name: Hidden(value) for name, value in values.items()}
+        # As one text: Ansible hides each part of a hidden dictionary in the result, and a part may be a mere 1.
+        arguments["_environment"] = Hidden(json.dumps(values))
         result = self._execute_module(module_name="dotage.secrets.command", module_args=arguments, task_vars=variables)
         result.pop("invocation", None)
         return result

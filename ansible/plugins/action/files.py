@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+
 from ansible_collections.dotage.secrets.plugins.plugin_utils._action import FILE, Action
 from ansible_collections.dotage.secrets.plugins.plugin_utils._dotage import Hidden
 
@@ -28,6 +30,6 @@ class ActionModule(Action):
             return self.place("env_file", args, made, variables, _content=Hidden(files[0]["base64"]), _names=made["names"], _dialect=made["dialect"])
         # The binary gives a folder's files in the order of its names.
         names = {file["name"]: name for file, name in zip(files, made["names"])}
-        contents = {file["name"]: Hidden(file["base64"]) for file in files}
+        contents = Hidden(json.dumps({file["name"]: file["base64"] for file in files}))
         more = {name: args[name] for name in ("directory_mode", "purge") if args.get(name) is not None}
         return self.place("files", args, made, variables, target=args["target"], _files=contents, _names=names, **more)

@@ -87,11 +87,17 @@ def sweep(path):
         if name.startswith(_beside(path)):
             left = os.path.join(folder, name)
             try:
-                with open(left, "rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(left)
+                # Whatever somebody may have put there: a link is not followed, and a pipe not waited for.
+                descriptor = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             except OSError:
                 continue
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(left)
+            except OSError:
+                continue
+            finally:
+                os.close(descriptor)
 
 
 def replace(module, path, data, mode, validate=None, before=None):

@@ -51,8 +51,8 @@ options:
     description: A path; if it is not there, the command is not run.
     type: path
   _environment:
-    description: Internal. The variables, which the action sends.
-    type: dict
+    description: Internal. The variables as JSON, which the action sends.
+    type: str
 seealso:
   - module: ansible.builtin.command
 author:
@@ -98,6 +98,7 @@ names:
 """
 
 import glob
+import json
 import shlex
 
 from ansible.module_utils.basic import AnsibleModule
@@ -119,7 +120,7 @@ def main():
             binary=dict(type="str"),
             identity_file=dict(type="str"),
             identity_command=dict(type="str"),
-            _environment=dict(type="dict", no_log=True),
+            _environment=dict(type="str", no_log=True),
         ),
         mutually_exclusive=[["cmd", "argv"], ["names", "service"]],
         required_one_of=[["cmd", "argv"]],
@@ -135,7 +136,7 @@ def main():
         module.exit_json(changed=False, cmd=words, msg="not run: %s is not there" % params["removes"])
     if module.check_mode:
         module.exit_json(changed=True, cmd=words, msg="not run: this is a check")
-    environment = params["_environment"]
+    environment = json.loads(params["_environment"])
     needles = _hide.needles(environment.values())
     # Whatever a result quotes is masked by Ansible as well.
     module.no_log_values.update(needles)

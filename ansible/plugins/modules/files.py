@@ -43,8 +43,8 @@ options:
     type: bool
     default: false
   _files:
-    description: Internal. The files of the folder, which the action sends.
-    type: dict
+    description: Internal. The files of the folder as JSON, which the action sends.
+    type: str
   _names:
     description: Internal. The variable of each file, which the action sends.
     type: dict
@@ -104,6 +104,7 @@ services:
 """
 
 import base64
+import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
@@ -140,7 +141,7 @@ def main():
             identity_file=dict(type="str"),
             identity_command=dict(type="str"),
             target=dict(type="str", required=True),
-            _files=dict(type="dict", no_log=True),
+            _files=dict(type="str", no_log=True),
             _names=dict(type="dict"),
             _users=dict(type="dict"),
         ),
@@ -156,7 +157,7 @@ def main():
         path = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isdir(path):
         module.fail_json(msg="%s is a file; name a folder" % path)
-    files = {name: base64.b64decode(data) for name, data in params["_files"].items()}
+    files = {name: base64.b64decode(data) for name, data in json.loads(params["_files"]).items()}
     if any(name in ("", ".", "..") or "/" in name for name in files):
         module.fail_json(msg="the target has a file whose name is a path")
     mode = params["mode"] if params["mode"] is not None else "0600"
