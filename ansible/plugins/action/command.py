@@ -36,6 +36,4 @@ class ActionModule(Action):
         arguments = {name: args[name] for name in ("cmd", "argv", "chdir", "creates", "removes") if args[name] is not None}
         # As one text: Ansible hides each part of a hidden dictionary in the result, and a part may be a mere 1.
         arguments["_environment"] = Hidden(json.dumps(values))
-        result = self._execute_module(module_name="dotage.secrets.command", module_args=arguments, task_vars=variables)
-        result.pop("invocation", None)
-        return result
+        return self.execute("command", arguments, variables)

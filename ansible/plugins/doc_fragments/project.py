@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import re
-
 
 class ModuleDocFragment:
     # For actions.
@@ -114,4 +112,55 @@ requirements:
 """
 
     # For a plugin that runs before there are variables.
-    CONFIGURED = re.sub(r"    vars:\n      - name: \w+\n", "", PLUGIN)
+    CONFIGURED = r"""
+options:
+  project:
+    description:
+      - The folder with C(dotage.yaml), or one below it.
+      - A relative path is relative to the folder of the playbook, which is also the default.
+    type: str
+    env:
+      - name: DOTAGE_DIRECTORY
+    ini:
+      - section: dotage
+        key: project
+  profile:
+    description:
+      - The profile whose values are meant; by default the only one, or C(development).
+    type: str
+    env:
+      - name: DOTAGE_PROFILE
+    ini:
+      - section: dotage
+        key: profile
+  binary:
+    description:
+      - The C(dotage) binary, a path or a name to look for in E(PATH).
+      - By default the one installed beside C(ansible) by C(pip install dotage), else the one in E(PATH).
+    type: str
+    env:
+      - name: DOTAGE_BINARY
+    ini:
+      - section: dotage
+        key: binary
+  identity_file:
+    description:
+      - The file with the identity that opens the vault; by default where C(dotage) looks by itself.
+    type: str
+    env:
+      - name: DOTAGE_IDENTITY_FILE
+    ini:
+      - section: dotage
+        key: identity_file
+  identity_command:
+    description:
+      - A command that writes the identity to its standard output.
+    type: str
+    env:
+      - name: DOTAGE_IDENTITY_COMMAND
+    ini:
+      - section: dotage
+        key: identity_command
+requirements:
+  - The C(dotage) binary 0.1.0 or newer on the control node.
+"""

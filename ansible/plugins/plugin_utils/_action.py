@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ansible_collections.dotage.secrets.plugins.plugin_utils._dotage import OPTIONS, Dotage, settings
 
@@ -91,6 +92,15 @@ class Action(ActionBase):
             arguments.setdefault("mode", made["mode"])
             arguments["_users"] = made["used_by"]
         arguments.update(more)
+        return self.execute(module, arguments, task_vars)
+
+    def execute(self, module, arguments, task_vars):
+        """Runs a module of the collection on the host, once."""
+        if not self._is_pipelining_enabled("new"):
+            Display().warning(
+                "pipelining is off: while the module runs, its arguments, the secrets among them, lie in a folder of mode 0700 on the host. "
+                "Set pipelining = True under [connection] in ansible.cfg"
+            )
         result = self._execute_module(module_name="dotage.secrets." + module, module_args=arguments, task_vars=task_vars)
         # What the module was called with says nothing that the task does not say.
         result.pop("invocation", None)
