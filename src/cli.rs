@@ -13,10 +13,6 @@ mod convert;
 mod demo;
 mod edit;
 mod explain;
-#[allow(
-    dead_code,
-    reason = "until the verbs that look for problems flatten it"
-)]
 mod form;
 mod generate;
 mod get;
@@ -29,6 +25,7 @@ mod recipients;
 mod render;
 mod schema;
 mod set;
+mod status;
 mod unset;
 
 use crate::child;
@@ -98,6 +95,7 @@ enum Verb {
     Edit(edit::Args),
     Generate(generate::Args),
     Check(check::Args),
+    Status(status::Args),
     Bootstrap(bootstrap::Args),
     Recipients(recipients::Args),
     Render(render::Args),
@@ -204,6 +202,7 @@ pub fn main() -> ExitCode {
         Verb::Edit(args) => edit::run(&args, &shell),
         Verb::Generate(args) => generate::run(&args, &shell),
         Verb::Check(args) => check::run(&args, &shell),
+        Verb::Status(args) => status::run(&args, &shell),
         Verb::Bootstrap(args) => bootstrap::run(&args, &shell),
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),

@@ -87,6 +87,11 @@ pub const RULES: &[(&str, &str)] = &[
         "no service falls back to a default of its Compose files",
     ),
     ("compose-required", "what Compose requires is set"),
+    (
+        "compose-literal",
+        "no secret is written out in a Compose file",
+    ),
+    ("compose-file", "Compose can load the Compose files"),
     // files
     (
         "vault",

@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["file", "yaml", "generate", "template", "report", "lint"],
     &["vault", "inventory", "child", "journal"],
     &["contract", "environment"],
-    &["project"],
+    &["project", "draft", "status"],
     &["cli"],
 ];
 

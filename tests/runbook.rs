@@ -4,5 +4,11 @@
 
 #[path = "runbook/bootstrap.rs"]
 mod bootstrap;
+#[path = "runbook/contract.rs"]
+mod contract;
+#[path = "runbook/inventory.rs"]
+mod inventory;
 #[path = "runbook/precedence.rs"]
 mod precedence;
+#[path = "runbook/stack.rs"]
+mod stack;

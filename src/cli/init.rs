@@ -1,6 +1,7 @@
 //! `dotage init`: a project in a folder: inventory, identity, recipients, vaults, and git's lines for them.
 
 use super::{Done, Failure, Shell, ask, say};
+use crate::draft;
 use crate::file::{self, Attributes};
 use crate::inventory::Inventory;
 use crate::preset;
@@ -15,7 +16,8 @@ use std::time::SystemTime;
 
 /// Start a project: dotage.yaml, an identity, recipients, vaults, git's lines
 ///
-/// Overwrites nothing: what is there already, your identity too, stays as it is.
+/// Without a preset, the inventory is drafted from the folder's .env, .env.example and Compose files, if there are any: their
+/// names, never a value. Overwrites nothing: what is there already, your identity too, stays as it is.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The folder
@@ -38,10 +40,29 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
-    let files = preset::files(args.preset.as_deref());
+    let mut files = preset::files(args.preset.as_deref());
+    // `dotage.yaml`, not `./dotage.yaml`.
+    let dir = args.dir.strip_prefix(".").unwrap_or(&args.dir);
+    let fresh = dir.join(INVENTORY).symlink_metadata().is_err();
+    let drafted = if args.preset.is_none() && fresh {
+        draft::draft(dir)
+    } else {
+        None
+    };
+    let own;
+    if let Some(draft) = &drafted {
+        for read in &draft.read {
+            say(format!("read {read}"));
+        }
+        for problem in &draft.problems {
+            say(problem);
+        }
+        own = [(INVENTORY, draft.text.as_str())];
+        files = &own;
+    }
     if args.dry_run {
         for (path, _) in files {
-            let path = args.dir.join(path);
+            let path = dir.join(path);
             say(format!(
                 "would {} {}",
                 if path.exists() { "leave" } else { "make" },
@@ -79,6 +100,12 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             "export DOTAGE_IDENTITY_FILE={}",
             identity.display()
         ));
+    }
+    if let Some(draft) = &drafted {
+        next.push(format!("answer what {INVENTORY} asks"));
+        if let Some(dialect) = draft.values {
+            next.push(format!("dotage set --from-env .env --dialect {dialect}"));
+        }
     }
     next.extend(["dotage generate --missing", "dotage render"].map(str::to_owned));
     say(format!("next: {}", next.join(", then ")));

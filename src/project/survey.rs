@@ -134,13 +134,20 @@ impl Project {
             Err(problem) => return vec![ruled(problem, "vault")],
         };
         let mut found = Vec::new();
+        // Most bundles share one recipients file.
+        let mut known = BTreeMap::new();
         for bundle in bundles {
+            let recipients = known
+                .entry(vault.recipients_file(&bundle))
+                .or_insert_with(|| vault.recipients(&bundle))
+                .as_ref()
+                .map_err(Problem::clone);
             let both = vault
                 .header(&bundle)
-                .and_then(|header| Ok((header, vault.recipients(&bundle)?)));
+                .and_then(|header| Ok((header, recipients?)));
             match both {
                 Err(problem) => found.push(ruled(problem, "vault")),
-                Ok((header, recipients)) if !header.fits(&recipients) => found.push(
+                Ok((header, recipients)) if !header.fits(recipients) => found.push(
                     Problem::new(
                         "recipients-differ",
                         format!(
@@ -277,7 +284,7 @@ impl Project {
                 &folder
             };
             for entry in fs::read_dir(here).into_iter().flatten().flatten() {
-                if is_env(&entry.file_name().to_string_lossy()) {
+                if is_env(Path::new(&entry.file_name())) {
                     candidates
                         .entry(folder.join(entry.file_name()))
                         .or_insert(0o600);
@@ -351,7 +358,9 @@ impl Project {
                 .file_name()
                 .unwrap_or_default()
                 .to_string_lossy();
-            if (name.starts_with(".env") && !is_env(&name)) || !seen.insert(path.to_owned()) {
+            if (name.starts_with(".env") && !is_env(Path::new(path)))
+                || !seen.insert(path.to_owned())
+            {
                 continue;
             }
             let place = Place::file(self.root.join(path));
@@ -577,8 +586,9 @@ fn lying(path: &Path, data: &Metadata, mode: u32) -> Vec<Problem> {
     problems
 }
 
-/// Whether a file of this name is a plaintext `.env` file: no sample, no template, nothing encrypted.
-fn is_env(name: &str) -> bool {
+/// Whether a file is a plaintext `.env` file by its name: no sample, no template, nothing encrypted.
+pub(super) fn is_env(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let ends = [
         ".j2", ".jinja", ".jinja2", ".age", ".gpg", ".enc", ".vault", ".sops", ".tmpl", ".tpl",
     ];
@@ -590,13 +600,16 @@ fn is_env(name: &str) -> bool {
 /// Whether a text holds an age identity (its Bech32 prefix and as many characters as one has).
 fn holds_identity(bytes: &[u8]) -> bool {
     let mark = b"AGE-SECRET-KEY-1";
-    bytes.windows(mark.len() + 58).any(|window| {
-        window.starts_with(mark)
-            && window
-                .iter()
-                .skip(mark.len())
-                .all(u8::is_ascii_alphanumeric)
-    })
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|&byte| byte == b'A') {
+        rest = rest.get(at..).unwrap_or_default();
+        let body = rest.strip_prefix(mark).and_then(|rest| rest.get(..58));
+        if body.is_some_and(|body| body.iter().all(u8::is_ascii_alphanumeric)) {
+            return true;
+        }
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 /// The lines of a text file, counted from 1; none of one that can't be read.

@@ -1,11 +1,10 @@
 //! What the engine sees of values, and what it may make of them: holes, and nothing that isn't text.
 
-use super::{Listed, Scope};
+use super::{Listed, Scope, fact};
 use crate::dialect::Dialect;
 use crate::secret::{Secret, Secrets};
 use minijinja::value::{Enumerator, Object, Value, ValueKind};
 use minijinja::{Error, ErrorKind, Output};
-use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -116,7 +115,7 @@ impl Object for Visible {
             "profile" => Some(Value::from(scope.profile.as_str())),
             "service" => scope.service.as_deref().map(Value::from),
             "env" => Some(Value::from(scope.env.clone())),
-            "vars" => Some(data(&scope.data)),
+            "vars" => Some(fact(&scope.data)),
             "variables" => Some(
                 scope
                     .variables
@@ -144,27 +143,6 @@ impl Listed {
             ("sensitive", Value::from(self.sensitive)),
             ("purpose", Value::from(self.purpose.as_str())),
         ]))
-    }
-}
-
-/// The caller's data as the engine sees it. What isn't there is undefined, so that a wrong name is an error.
-fn data(json: &Json) -> Value {
-    match json {
-        Json::Null => Value::UNDEFINED,
-        Json::Bool(bool) => Value::from(*bool),
-        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(number), _) => Value::from(number),
-            (_, Some(number)) => Value::from(number),
-            _ => Value::from(number.as_f64()),
-        },
-        Json::String(text) => Value::from(text.as_str()),
-        Json::Array(items) => items.iter().map(data).collect(),
-        Json::Object(members) => {
-            let members = members
-                .iter()
-                .map(|(name, member)| (name.as_str(), data(member)));
-            Value::from(members.collect::<BTreeMap<_, _>>())
-        }
     }
 }
 

@@ -161,6 +161,25 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
                 "list --no-vault",
                 &["list", "--no-vault", "--service", "api", verbose],
             ),
+            case("check", &["check", verbose]).codes(&[1]),
+            case(
+                "check --json",
+                &["check", "-P", "production", "--json", verbose],
+            )
+            .codes(&[1]),
+            case("check --no-vault", &["check", "--no-vault", verbose]).codes(&[0, 1]),
+            case("status", &["status", verbose]),
+            case("status --json", &["status", "--json", verbose]),
+            case(
+                "status --html",
+                &["status", "--html", "out/status.html", verbose],
+            ),
+            case("status --no-vault", &["status", "--no-vault", verbose]),
+            case("explain", &["explain", "ASCII", verbose]),
+            case(
+                "explain --json",
+                &["explain", "URL", "-P", "production", "--json", verbose],
+            ),
             case("unset", &["unset", "ASCII", verbose]),
             case(
                 "unset -n",
@@ -279,6 +298,9 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
         &["list"],
         &["unset", "ASCII"],
         &["generate", "TOKEN"],
+        &["status"],
+        &["status", "--html", "out/status.html"],
+        &["explain", "ASCII"],
         &["bootstrap", "open"],
         &["bootstrap", "close"],
         &["recipients", "add", reader],
@@ -890,6 +912,14 @@ fn plaintexts(canaries: &Canaries, cases: &mut Vec<Case>) {
             &text,
         )
         .unwrap();
+        for shown in [&["check"][..], &["status", "--json"]] {
+            let armored = armored.clone();
+            cases.push(
+                case(format!("plaintext {index}: {shown:?}"), shown)
+                    .before(move |scene| put(&scene.vault(), armored.as_bytes(), 0o644))
+                    .codes(if shown[0] == "check" { &[0, 1] } else { &[0] }),
+            );
+        }
         for verb in [verbs[index % 6], verbs[(index + 1) % 6]] {
             let armored = armored.clone();
             cases.push(
@@ -1081,6 +1111,51 @@ fn disks(cases: &mut Vec<Case>) {
 
 /// What a person types in the wrong place.
 /// Files of values that nobody encrypted, in every form that lint has a rule for.
+/// A `.env` file with a value in each form that a line can have, some of them torn.
+fn drafted_env(value: &[u8]) -> Vec<u8> {
+    [
+        b"A=",
+        value,
+        b"\nB='",
+        value,
+        b"'\nC=\"",
+        value,
+        b"\" # ",
+        value,
+        b"\nD=http://u:",
+        value,
+        b"@h/",
+        value,
+        b"\nexport E=",
+        value,
+        b"\nK=-----BEGIN ",
+        value,
+        b"-----\n",
+        value,
+        b"\n",
+        value,
+        b"==\nF=",
+        value,
+        b"://",
+        value,
+        b"\n# ",
+        value,
+        b"\nG='",
+        value,
+        b"\n",
+    ]
+    .concat()
+}
+
+/// A compose file with a value wherever one can stand, as far as it is text that YAML quotes.
+fn drafted_compose(value: &[u8]) -> Vec<u8> {
+    let text = serde_json::to_string(&String::from_utf8_lossy(value)).unwrap();
+    format!(
+        "services:\n  a:\n    image: {text}\n    environment:\n      SECRET: {text}\n      PLAIN: {text}\n      B: \"${{B}}\"\n  b: {{ environment: [A, {text}] }}\n"
+    )
+    .into_bytes()
+}
+
 fn linted(canaries: &Canaries, cases: &mut Vec<Case>) {
     let forms: &[&[u8]] = &[
         b"A={}",
@@ -1146,6 +1221,31 @@ fn linted(canaries: &Canaries, cases: &mut Vec<Case>) {
                 .codes(&[0, 1]),
             );
         }
+        for consumer in ["compose", "docker", "node", "shell"] {
+            let all = all.clone();
+            cases.push(
+                case(
+                    format!("set --from-env {name} in all forms, read by {consumer}"),
+                    &["set", "--from-env", "theirs.env", "--dialect", consumer],
+                )
+                .before(move |scene| scene.put("theirs.env", &all))
+                .planted("theirs.env")
+                .codes(&[0, 2]),
+            );
+        }
+        let value = value.clone();
+        cases.push(
+            case(
+                format!("init from a .env file and a compose file with {name}"),
+                &["init", "years"],
+            )
+            .before(move |scene| {
+                scene.put("years/.env", &drafted_env(&value));
+                scene.put("years/compose.yaml", &drafted_compose(&value));
+            })
+            .planted("years/.env")
+            .planted("years/compose.yaml"),
+        );
         for format in ["people", "json", "sarif", "junit", "github", "gitlab"] {
             let all = all.clone();
             cases.push(

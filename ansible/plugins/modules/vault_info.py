@@ -65,6 +65,9 @@ variables:
     class:
       description: Its class, empty without one.
       type: str
+    needed:
+      description: When the profile needs a value, V(required), V(optional) or V(while SWITCH).
+      type: str
     format:
       description: What it has to look like.
       type: str
@@ -79,6 +82,7 @@ variables:
       value: set
       used_by: [api]
       class: user-auth
+      needed: required
       format: token
       sensitive: true
       purpose: signs user auth JWTs
