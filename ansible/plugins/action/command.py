@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import json
 
+from ansible_collections.dotage.secrets.plugins.module_utils._options import COMMAND
 from ansible_collections.dotage.secrets.plugins.plugin_utils._action import Action
 from ansible_collections.dotage.secrets.plugins.plugin_utils._dotage import Hidden
 
 
 class ActionModule(Action):
     _requires_connection = True
-    options = {
-        "cmd": {"type": "str"},
-        "argv": {"type": "list", "elements": "str"},
-        "names": {"type": "list", "elements": "str"},
-        "service": {"type": "str"},
-        "chdir": {"type": "str"},
-        "creates": {"type": "str"},
-        "removes": {"type": "str"},
-    }
+    # Paths are the host's.
+    options = dict(COMMAND, chdir={"type": "str"}, creates={"type": "str"}, removes={"type": "str"})
     rules = {
         "mutually_exclusive": [["cmd", "argv"], ["names", "service"]],
         "required_one_of": [["cmd", "argv"]],

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.dotage.secrets.plugins.plugin_utils._action import FILE, RECIPE, Action
+from ansible_collections.dotage.secrets.plugins.module_utils._options import FILE, RECIPE
+from ansible_collections.dotage.secrets.plugins.plugin_utils._action import Action
 from ansible_collections.dotage.secrets.plugins.plugin_utils._dotage import Hidden
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.dotage.secrets.plugins.plugin_utils._action import FILE, Action
+from ansible_collections.dotage.secrets.plugins.module_utils._options import FILE
+from ansible_collections.dotage.secrets.plugins.plugin_utils._action import Action
 from ansible_collections.dotage.secrets.plugins.plugin_utils._dotage import Hidden
 
 

@@ -24,17 +24,17 @@ class ActionModule(Action):
             wanted = [name for name in args["names"] if args["force"] or name not in held]
             if not wanted:
                 return {"changed": False, "generated": []}
-            arguments = wanted + (["--force"] if args["force"] else [])
+            arguments = ["--force"] if args["force"] else []
         else:
             if not dotage.options.get("profile"):
                 self.fail("say which profile is to get values")
-            arguments = ["--missing"]
+            wanted, arguments = [], ["--missing"]
         if self._task.check_mode:
-            _code, _out, said = dotage.run("generate", arguments + ["--dry-run"])
-            generated = names_in(said) if not args["names"] else wanted
+            _code, _out, said = dotage.run("generate", arguments + ["--dry-run"], wanted)
+            generated = wanted or names_in(said)
         else:
-            dotage.run("generate", arguments)
-            generated = wanted if args["names"] else sorted({row["name"] for row in dotage.list() if row["value"] == "set"} - held)
+            dotage.run("generate", arguments, wanted)
+            generated = wanted or sorted({row["name"] for row in dotage.list() if row["value"] == "set"} - held)
         return {"changed": bool(generated), "generated": generated}
 
 

@@ -30,9 +30,10 @@ class ActionModule(Action):
             changed = there
         if changed and not self._task.check_mode:
             if present:
-                dotage.run("set", [name, "--verbatim"] if args["value"] else [name, "--from-file", "/dev/null"], args["value"].encode())
+                # Of an empty stdin it thinks that somebody forgot the value.
+                dotage.run("set", ["--verbatim"] if args["value"] else ["--from-file", "/dev/null"], [name], args["value"].encode())
             else:
-                dotage.run("unset", [name])
+                dotage.run("unset", names=[name])
         before = "%s=<old value>\n" % name if there else ""
         after = "%s=<new value>\n" % name if present else ""
         if not changed:

@@ -19,18 +19,6 @@ import shlex
 import stat
 import tempfile
 
-FILE_OPTIONS = {
-    "mode": {"type": "raw"},
-    "owner": {"type": "str"},
-    "group": {"type": "str"},
-    "seuser": {"type": "str"},
-    "serole": {"type": "str"},
-    "setype": {"type": "str"},
-    "selevel": {"type": "str"},
-    "unsafe_writes": {"type": "bool", "default": False},
-    "follow": {"type": "bool", "default": False},
-}
-
 
 def destination(module, path):
     """The file that is meant, a link followed or refused."""

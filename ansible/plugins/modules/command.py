@@ -102,24 +102,17 @@ import json
 import shlex
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dotage.secrets.plugins.module_utils import _hide
+from ansible_collections.dotage.secrets.plugins.module_utils import _hide, _options
 
 
 def main():
     module = AnsibleModule(
         argument_spec=dict(
-            cmd=dict(type="str"),
-            argv=dict(type="list", elements="str"),
-            names=dict(type="list", elements="str"),
-            service=dict(type="str"),
+            _options.PROJECT,
+            **_options.COMMAND,
             chdir=dict(type="path"),
             creates=dict(type="path"),
             removes=dict(type="path"),
-            project=dict(type="str"),
-            profile=dict(type="str"),
-            binary=dict(type="str"),
-            identity_file=dict(type="str"),
-            identity_command=dict(type="str"),
             _environment=dict(type="str", no_log=True),
         ),
         mutually_exclusive=[["cmd", "argv"], ["names", "service"]],

@@ -163,28 +163,18 @@ services:
 import base64
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dotage.secrets.plugins.module_utils import _names, _place
+from ansible_collections.dotage.secrets.plugins.module_utils import _names, _options, _place
 
 
 def main():
     module = AnsibleModule(
         argument_spec=dict(
-            _place.FILE_OPTIONS,
+            dict(_options.PROJECT, **_options.RECIPE),
+            **_options.FILE,
             dest=dict(type="path", required=True),
             state=dict(type="str", choices=["present", "absent"], default="present"),
             validate=dict(type="str"),
             restart_marker=dict(type="bool", default=False, no_log=False),
-            # The action's own; it takes them from the play and does not send them on.
-            project=dict(type="str"),
-            profile=dict(type="str"),
-            binary=dict(type="str"),
-            identity_file=dict(type="str"),
-            identity_command=dict(type="str"),
-            target=dict(type="str"),
-            template=dict(type="str"),
-            service=dict(type="str"),
-            dialect=dict(type="list", elements="str"),
-            vars=dict(type="dict"),
             _content=dict(type="str", no_log=True),
             _names=dict(type="list", elements="str"),
             _users=dict(type="dict"),

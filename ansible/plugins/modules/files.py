@@ -108,7 +108,7 @@ import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dotage.secrets.plugins.module_utils import _names, _place
+from ansible_collections.dotage.secrets.plugins.module_utils import _names, _options, _place
 
 
 def folder(module, path, mode):
@@ -131,15 +131,11 @@ def folder(module, path, mode):
 def main():
     module = AnsibleModule(
         argument_spec=dict(
-            _place.FILE_OPTIONS,
+            _options.PROJECT,
+            **_options.FILE,
             dest=dict(type="path", required=True),
             directory_mode=dict(type="raw"),
             purge=dict(type="bool", default=False),
-            project=dict(type="str"),
-            profile=dict(type="str"),
-            binary=dict(type="str"),
-            identity_file=dict(type="str"),
-            identity_command=dict(type="str"),
             target=dict(type="str", required=True),
             _files=dict(type="str", no_log=True),
             _names=dict(type="dict"),

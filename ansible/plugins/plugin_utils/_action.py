@@ -10,30 +10,8 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.dotage.secrets.plugins.plugin_utils._dotage import OPTIONS, Dotage, settings
-
-PROJECT = {option: {"type": "str"} for option in OPTIONS}
-
-FILE = {
-    "mode": {"type": "raw"},
-    "owner": {"type": "str"},
-    "group": {"type": "str"},
-    "seuser": {"type": "str"},
-    "serole": {"type": "str"},
-    "setype": {"type": "str"},
-    "selevel": {"type": "str"},
-    "unsafe_writes": {"type": "bool", "default": False},
-    "follow": {"type": "bool", "default": False},
-}
-
-# Which target or template to render.
-RECIPE = {
-    "target": {"type": "str"},
-    "template": {"type": "str"},
-    "service": {"type": "str"},
-    "dialect": {"type": "list", "elements": "str"},
-    "vars": {"type": "dict"},
-}
+from ansible_collections.dotage.secrets.plugins.module_utils._options import FILE, PROJECT
+from ansible_collections.dotage.secrets.plugins.plugin_utils._dotage import Dotage, settings
 
 
 class Action(ActionBase):
@@ -69,21 +47,14 @@ class Action(ActionBase):
         return Dotage(settings(args, variables, self._templar), self._loader.get_basedir())
 
     def render(self, args, variables):
-        what = []
-        if args.get("target"):
-            what.append(args["target"])
-        else:
-            template = args["template"]
+        template = args.get("template")
+        if template:
             try:
                 template = self._find_needle("templates", template)
             except AnsibleError:
                 pass  # The project's, or one that is built in.
-            what += ["--template", template]
-            if args.get("service"):
-                what += ["--service", args["service"]]
-        if args.get("dialect"):
-            what += ["--dialect", ",".join(args["dialect"])]
-        return self.dotage(args, variables).render(what, args.get("vars"))
+        dotage = self.dotage(args, variables)
+        return dotage.render(args.get("target"), template, args.get("service"), args.get("dialect") or (), args.get("vars"))
 
     def place(self, module, args, made, task_vars, **more):
         """Runs the module on the host, once, with the bytes as an argument that nothing shows."""

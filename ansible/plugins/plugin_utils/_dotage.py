@@ -21,10 +21,12 @@ import sys
 from ansible.errors import AnsibleError
 from ansible.plugins.loader import lookup_loader
 
+from ansible_collections.dotage.secrets.plugins.module_utils._options import PROJECT
+
 # What this collection asks of the binary.
 OLDEST = (0, 1, 0)
 
-OPTIONS = ("project", "profile", "binary", "identity_file", "identity_command")
+OPTIONS = tuple(PROJECT)
 
 # Which plugin's documentation says where each option comes from: option, variable, environment, ansible.cfg.
 _CONFIGURED_AS = "dotage.secrets.secret"
@@ -111,14 +113,16 @@ class Dotage:
         here = os.getcwd() if variable and os.environ.get(variable) == path else self.basedir
         return os.path.abspath(os.path.join(here, os.path.expanduser(path)))
 
-    def run(self, verb, arguments=(), stdin=b"", project=True, allowed=(0,)):
-        """The exit code and what it wrote to stdout and stderr. Its messages hold no value."""
+    def run(self, verb, arguments=(), names=(), stdin=b"", project=True, allowed=(0,)):
+        """The exit code and what it wrote to stdout and stderr. Its messages hold no value. Of `names` none is an option."""
         command = [self.path]
         if project:
             command += ["-C", self._path(self.options.get("project") or ".", "DOTAGE_DIRECTORY")]
         command += [verb, *arguments]
         if project and self.options.get("profile"):
             command += ["--profile", self.options["profile"]]
+        if names:
+            command += ["--", *names]
         try:
             done = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment(), check=False)
         except OSError as error:
@@ -130,9 +134,9 @@ class Dotage:
             self._judge(self._version())
         raise AnsibleError("dotage %s: %s" % (verb, said or "it ended with exit code %d" % done.returncode))
 
-    def json(self, verb, arguments=(), stdin=b"", project=True, allowed=(0,)):
+    def json(self, verb, arguments=(), names=(), stdin=b"", project=True, allowed=(0,)):
         """What it wrote to stdout, read as JSON, and the exit code."""
-        code, out, _said = self.run(verb, arguments, stdin, project, allowed)
+        code, out, _said = self.run(verb, arguments, names, stdin, project, allowed)
         try:
             return json.loads(out), code
         except ValueError:
@@ -157,25 +161,28 @@ class Dotage:
                 "%s is dotage %s; this collection needs %s or newer: pip install --upgrade dotage" % (self.path, version, ".".join(map(str, OLDEST)))
             )
 
-    def render(self, what, data=None):
+    def render(self, target=None, template=None, service=None, dialect=(), data=None):
         """A rendered target: what `dotage render --stdout --json` says, its files' bytes in base64."""
-        arguments = [*what, "--stdout", "--json"]
+        arguments = ["--stdout", "--json"]
+        for option, value in (("--template", template), ("--service", service), ("--dialect", ",".join(dialect))):
+            if value:
+                arguments += [option, value]
         stdin = b""
         if data:
             arguments += ["--vars", "-"]
             stdin = json.dumps(data, default=str).encode()
-        made, _code = self.json("render", arguments, stdin)
+        made, _code = self.json("render", arguments, [target] if target else [], stdin)
         self._judge(str(made.get("version", "0")))
         return made
 
     def values(self, names=(), service=None, vault=None):
         """Values by name; a name that has none is not in it."""
-        arguments = ["--json", *names]
+        arguments = ["--json"]
         if service:
             arguments += ["--service", service]
         if vault:
             return self.json("get", [*arguments, "--vault", self._path(vault)], project=False)[0]
-        return self.json("get", arguments)[0]
+        return self.json("get", arguments, names)[0]
 
     def list(self, service=None):
         """The variables and whether each has a value: what `dotage list --json` says."""
@@ -183,7 +190,7 @@ class Dotage:
 
     def convert(self, text, source, target):
         """The assignments of one consumer's file, written for another."""
-        return self.run("convert", ["--from", source, "--to", target], text, project=False)[1]
+        return self.run("convert", ["--from", source, "--to", target], stdin=text, project=False)[1]
 
 
 def decoded(file):
