@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod child;
+pub mod ci;
 pub mod cli;
 pub mod contract;
 pub mod dialect;
@@ -12,10 +13,12 @@ pub mod file;
 pub mod generate;
 pub mod inventory;
 pub mod journal;
+pub mod leak;
 pub mod lint;
 pub mod preset;
 pub mod problem;
 pub mod project;
+pub mod redact;
 pub mod report;
 pub mod secret;
 pub mod status;

@@ -8,13 +8,17 @@
 //! Identities are looked for in two steps. What a variable names (`DOTAGE_IDENTITY…`) is meant, and is all that is used;
 //! without one, each of the usual files that exists may open the vault.
 
+mod given;
+mod hunt;
 mod identity;
 mod record;
 mod render;
 mod sources;
 mod survey;
 
-pub use identity::{default_file, identities, is_material};
+pub use given::{Asked, Given, Origin, Origins, given};
+pub use hunt::Hunted;
+pub use identity::{default_file, identities, identity_given, is_material};
 pub use render::{Made, Recipe};
 pub use sources::Sources;
 pub(crate) use survey::ruled;

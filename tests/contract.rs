@@ -419,6 +419,14 @@ const CASES: &[(&str, &str, Break)] = &[
     ("low-entropy", "error", |p| {
         p.production(&[("API_KEY", "8472")])
     }),
+    ("not-hidden", "error", |p| {
+        // What is secret, and a number like a port's.
+        p.production(&[("API_KEY", "8472")]);
+        p.inventory(
+            "    purpose: what another service gave us\n",
+            "    purpose: what another service gave us\n    format: { integer: { min: 1 } }\n",
+        );
+    }),
     ("repeated", "error", |p| {
         p.production(&[("TOKEN", format!("{TOKEN}{TOKEN}").as_str())])
     }),

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 /// The rooms by floor, lowest first. A room imports only from floors below its own.
 const FLOORS: &[&[&str]] = &[
     &["secret", "problem", "dialect", "preset", "time"],
-    &["file", "yaml", "generate", "template", "report", "lint"],
-    &["vault", "inventory", "child", "journal"],
-    &["contract", "environment"],
+    &[
+        "file", "yaml", "generate", "redact", "template", "report", "lint",
+    ],
+    &["vault", "inventory", "child", "journal", "ci"],
+    &["contract", "environment", "leak"],
     &["project", "draft", "status"],
     &["cli"],
 ];
@@ -23,18 +25,24 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "base64",
         &[
-            "generate", "dialect", "template", "vault", "contract", "project", "cli",
+            "generate", "dialect", "template", "vault", "contract", "project", "redact", "ci",
+            "cli",
         ],
     ),
     (
         "zeroize",
         &[
-            "secret", "generate", "yaml", "vault", "child", "contract", "project", "cli",
+            "secret", "generate", "yaml", "redact", "vault", "child", "ci", "contract", "project",
+            "cli",
         ],
     ),
     ("zeroizing_alloc", &["main"]),
     ("clap", &["cli"]),
+    ("flate2", &["leak"]),
+    ("bech32", &["leak"]),
+    ("hmac", &["ci"]),
     ("shell_words", &["child", "vault"]),
+    ("pty_process", &["child"]),
 ];
 
 struct Source {

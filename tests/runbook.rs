@@ -12,3 +12,5 @@ mod inventory;
 mod precedence;
 #[path = "runbook/stack.rs"]
 mod stack;
+#[path = "runbook/storage.rs"]
+mod storage;

@@ -1,6 +1,6 @@
 //! What the sources of services' variables are on this machine: the process environment, files, the vault.
 
-use super::survey::{is_env, ruled};
+use super::survey::ruled;
 use super::{Project, Wanted};
 use crate::contract::{Finding, Held};
 use crate::environment::{
@@ -8,6 +8,7 @@ use crate::environment::{
 };
 use crate::file;
 use crate::inventory::{Contract, Source, Target, Variable};
+use crate::leak::is_env;
 use crate::problem::{Problem, Severity};
 use crate::secret::{Name, Secret};
 use crate::vault::Identities;

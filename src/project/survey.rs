@@ -7,6 +7,7 @@ use crate::contract::{self, Finding, Held, Literal, Past};
 use crate::file;
 use crate::inventory::{Contract, Origin, Profile, Source, Target};
 use crate::journal::{self, Entry};
+use crate::leak::{SAMPLES, holds_identity, is_env};
 use crate::problem::{Place, Problem, Severity};
 use crate::secret::{self, Name, Secrets};
 use crate::vault::Identities;
@@ -21,15 +22,6 @@ const BOOTSTRAP_OPEN: &str = "bootstrap open";
 const MAX_SAMPLE: usize = 1 << 20;
 /// The largest file that is looked through for an identity: identity files are far smaller.
 const MAX_KEY: u64 = 16 << 10;
-/// How a file begins to be a sample of a `.env` file, which is there to be read by everybody.
-const SAMPLES: &[&str] = &[
-    ".env.example",
-    ".env.sample",
-    ".env.template",
-    ".env.dist",
-    ".env.defaults",
-    ".env.schema",
-];
 /// Compose's own names for its file, and the overrides beside it.
 const COMPOSE: &[&str] = &[
     "compose.yaml",
@@ -243,7 +235,7 @@ impl Project {
 
     /// The files that are plaintext secrets where they exist, and the modes that each may have: what targets write, what
     /// services read, and every `.env` and `.env.*` in the project's folder.
-    fn candidates(&self) -> BTreeMap<PathBuf, u32> {
+    pub(super) fn candidates(&self) -> BTreeMap<PathBuf, u32> {
         let mut candidates = BTreeMap::new();
         let mut folders = vec![self.root.clone()];
         for target in self.inventory.targets.values() {
@@ -586,34 +578,8 @@ fn lying(path: &Path, data: &Metadata, mode: u32) -> Vec<Problem> {
     problems
 }
 
-/// Whether a file is a plaintext `.env` file by its name: no sample, no template, nothing encrypted.
-pub(super) fn is_env(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let ends = [
-        ".j2", ".jinja", ".jinja2", ".age", ".gpg", ".enc", ".vault", ".sops", ".tmpl", ".tpl",
-    ];
-    (name == ".env" || name.starts_with(".env."))
-        && !SAMPLES.iter().any(|sample| name.starts_with(sample))
-        && !ends.iter().any(|end| name.ends_with(end))
-}
-
-/// Whether a text holds an age identity (its Bech32 prefix and as many characters as one has).
-fn holds_identity(bytes: &[u8]) -> bool {
-    let mark = b"AGE-SECRET-KEY-1";
-    let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|&byte| byte == b'A') {
-        rest = rest.get(at..).unwrap_or_default();
-        let body = rest.strip_prefix(mark).and_then(|rest| rest.get(..58));
-        if body.is_some_and(|body| body.iter().all(u8::is_ascii_alphanumeric)) {
-            return true;
-        }
-        rest = rest.get(1..).unwrap_or_default();
-    }
-    false
-}
-
 /// The lines of a text file, counted from 1; none of one that can't be read.
-fn lines(path: &Path) -> Vec<(usize, String)> {
+pub(super) fn lines(path: &Path) -> Vec<(usize, String)> {
     let Ok(bytes) = file::read(path, MAX_SAMPLE) else {
         return Vec::new();
     };
@@ -625,7 +591,7 @@ fn lines(path: &Path) -> Vec<(usize, String)> {
 }
 
 /// A literal of a line: without its quotes, and without a comment after it.
-fn literal(name: &str, value: &str, path: &Path, line: usize) -> Literal {
+pub(super) fn literal(name: &str, value: &str, path: &Path, line: usize) -> Literal {
     let value = value.trim();
     let quoted = ['"', '\''].into_iter().find_map(|quote| {
         let rest = value.strip_prefix(quote)?;
