@@ -10,6 +10,7 @@ mod bootstrap;
 mod check;
 mod ci;
 mod completions;
+mod convert;
 mod demo;
 mod edit;
 mod explain;
@@ -40,7 +41,7 @@ use clap::{Parser, Subcommand};
 use std::collections::BTreeMap;
 use std::env::consts::{ARCH, OS};
 use std::fmt::Display;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -105,6 +106,7 @@ enum Verb {
     Run(run::Args),
     Redact(redact::Args),
     Lint(lint::Args),
+    Convert(convert::Args),
     Scan(scan::Args),
     Explain(explain::Args),
     Ci(ci::Args),
@@ -242,6 +244,7 @@ pub fn main() -> ExitCode {
         Verb::Redact(args) => redact::run(&args, &shell),
         Verb::Scan(args) => scan::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
+        Verb::Convert(args) => convert::run(&args),
         Verb::Explain(args) => explain::run(&args, &shell),
         Verb::Ci(args) => ci::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),
@@ -293,6 +296,24 @@ fn print(bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
         .help("check what stdout leads to")
         .into()),
         _ => Ok(()),
+    }
+}
+
+/// All of stdin, at most `max` bytes.
+fn stdin(max: usize) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(max).unwrap_or(u64::MAX);
+    match io::stdin().lock().take(limit + 1).read_to_end(&mut bytes) {
+        Ok(_) if bytes.len() <= max => Ok(bytes),
+        Ok(_) => Err(Problem::new(
+            "too-large",
+            format!("stdin holds more than {} MiB", max >> 20),
+        )
+        .help("give it what was meant")),
+        Err(error) => Err(
+            Problem::new("stdin", format!("cannot read stdin: {}", error.kind()))
+                .help("give it a pipe or a file"),
+        ),
     }
 }
 

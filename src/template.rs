@@ -50,6 +50,8 @@ pub struct Scope {
     pub service: Option<String>,
     /// The process environment that the inventory lets templates read, as `env.NAME`.
     pub env: BTreeMap<String, String>,
+    /// The caller's data, as `vars.NAME`: never a template, and quoted like any value.
+    pub data: serde_json::Value,
 }
 
 /// One entry of `variables`.
@@ -209,7 +211,7 @@ impl Template {
     }
 
     /// The top-level names that the template, or one it includes, asks for. A name in a branch that is never taken
-    /// counts. `variables`, `profile`, `service`, `env` and `previous` are among them.
+    /// counts. `variables`, `profile`, `service`, `env` and `vars` are among them.
     #[must_use]
     pub fn names(&self) -> &BTreeSet<String> {
         &self.names
@@ -538,9 +540,10 @@ fn fact(value: &serde_json::Value) -> Value {
     match value {
         Json::Null => Value::from(()),
         Json::Bool(bool) => Value::from(*bool),
-        Json::Number(number) => match number.as_i64() {
-            Some(number) => Value::from(number),
-            None => Value::from(number.as_f64().unwrap_or_default()),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => Value::from(number),
+            (_, Some(number)) => Value::from(number),
+            _ => Value::from(number.as_f64().unwrap_or_default()),
         },
         Json::String(text) => Value::from(text.as_str()),
         Json::Array(list) => list.iter().map(fact).collect(),

@@ -26,6 +26,7 @@ const HOMES: &[(&str, &[&str])] = &[
         "base64",
         &[
             "generate", "dialect", "template", "vault", "contract", "project", "redact", "ci",
+            "cli",
         ],
     ),
     (

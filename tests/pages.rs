@@ -1,9 +1,9 @@
 //! The manual is the test: every `console` block of README.md and of the pages in tests/cli runs in a real shell.
 //!
-//! A page is one session of bash in an empty folder, shown as /tmp/page, with a home of its own, shown as /home/ann. In
-//! a block, `$ ` begins a command (`> ` goes on with it), the lines after it are what it prints, stdout and stderr as
-//! they come, and `? N` is an exit code other than 0. In what it prints, `[..]` stands for any text within a line and a
-//! line `...` for any lines.
+//! A page is one session of bash in an empty folder, shown as /tmp/page, with a home of its own, shown as /home/ann, where
+//! README.md finds this checkout as ~/dotage. In a block, `$ ` begins a command (`> ` goes on with it), the lines after it
+//! are what it prints, stdout and stderr as they come, and `? N` is an exit code other than 0. In what it prints, `[..]`
+//! stands for any text within a line and a line `...` for any lines.
 //! `DOTAGE_BLESS=1` writes what happened into a page that says otherwise: to be read by eye before it is committed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -94,6 +94,11 @@ fn run(path: &Path) -> (usize, String) {
     let home = tempfile::tempdir().unwrap();
     let here = tempfile::tempdir().unwrap();
     let bin = Path::new(env!("CARGO_BIN_EXE_dotage")).parent().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if path.ends_with("README.md") {
+        // The checkout, as its reader has it.
+        std::os::unix::fs::symlink(root, home.path().join("dotage")).unwrap();
+    }
     let mut bash = Command::new("bash")
         .args(["--noprofile", "--norc"])
         .current_dir(here.path())
@@ -101,9 +106,16 @@ fn run(path: &Path) -> (usize, String) {
         .env("HOME", home.path())
         .env(
             "PATH",
-            format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()),
+            format!(
+                "{}:{}:{}",
+                bin.display(),
+                std::env::var("PATH").unwrap(),
+                root.join("target/consumers/ansible/219/bin").display()
+            ),
         )
         .env("LC_ALL", "C.UTF-8")
+        // Of several Pythons that a machine may have, Debian's.
+        .env("ANSIBLE_PYTHON_INTERPRETER", "/usr/bin/python3")
         .env("GIT_CONFIG_COUNT", "2")
         .envs([
             ("GIT_CONFIG_KEY_0", "user.name"),

@@ -1,12 +1,10 @@
 //! `dotage lint`: what the lines of any .env file mean to each of its consumers, and where they differ.
 
 use super::render::dialects;
-use super::{Done, Failure, Shell, form, say};
+use super::{Done, Failure, Shell, form, say, stdin};
 use crate::dialect::Dialect;
 use crate::file;
 use crate::lint;
-use crate::problem::Problem;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The largest file that is judged.
@@ -37,7 +35,7 @@ pub(super) fn run(args: &Args, _: &Shell) -> Result<Done, Failure> {
     let mut quiet = Vec::new();
     for path in &args.files {
         let (path, text) = if path == Path::new("-") {
-            (Path::new("stdin"), stdin()?)
+            (Path::new("stdin"), stdin(MAX)?)
         } else {
             (
                 path.as_path(),
@@ -61,21 +59,4 @@ pub(super) fn run(args: &Args, _: &Shell) -> Result<Done, Failure> {
         ));
     }
     Ok(done)
-}
-
-fn stdin() -> Result<Vec<u8>, Problem> {
-    let mut text = Vec::new();
-    let limit = u64::try_from(MAX).unwrap_or(u64::MAX);
-    match io::stdin().lock().take(limit + 1).read_to_end(&mut text) {
-        Ok(_) if text.len() <= MAX => Ok(text),
-        Ok(_) => Err(Problem::new(
-            "too-large",
-            "stdin holds more than 64 MiB, which no .env file does",
-        )
-        .help("name the file that was meant")),
-        Err(error) => Err(
-            Problem::new("stdin", format!("cannot read stdin: {}", error.kind()))
-                .help("name a file instead of -"),
-        ),
-    }
 }

@@ -1,19 +1,23 @@
 //! `dotage render`: templates and values into files, mode 0600, read back before they go into place.
 
-use super::{Done, Failure, Shell, print, say};
+use super::{Done, Failure, Shell, print, say, stdin};
 use crate::dialect::Dialect;
 use crate::file::{self, Attributes, Change};
 use crate::inventory::Target;
 use crate::problem::{Place, Problem};
 use crate::project::{Made, Project, Recipe};
 use crate::secret::Name;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The largest file that is there already and is compared name by name.
 const MAX_OLD: usize = 64 << 20;
+/// The most data that a caller can give its templates, in bytes.
+const MAX_DATA: usize = 4 << 20;
 
 /// Render templates into files, mode 0600
 ///
@@ -50,6 +54,9 @@ pub(super) struct Args {
     /// The group, a name or a number
     #[arg(long)]
     group: Option<String>,
+    /// Data for the template, a JSON object, as `vars.NAME`: it is quoted like any value; - for stdin
+    #[arg(long, value_name = "FILE")]
+    vars: Option<PathBuf>,
     /// Follow a symbolic link at the path or on the way to it
     #[arg(long)]
     follow: bool,
@@ -62,8 +69,9 @@ pub(super) struct Args {
     /// Name what was added, removed and altered; never a value
     #[arg(long)]
     diff: bool,
-    /// Write one target to stdout instead of its file
-    #[arg(long, conflicts_with_all = ["check", "dry_run", "diff", "json", "to"])]
+    /// Write one target to stdout instead of its file; with --json, its bytes in base64, and what a program that puts
+    /// them in place elsewhere has to know
+    #[arg(long, conflicts_with_all = ["check", "dry_run", "diff", "to"])]
     stdout: bool,
     /// A JSON object a line for each target: {target, path, changed, change, mode, names}
     #[arg(long)]
@@ -112,6 +120,12 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     }
     if !problems.is_empty() {
         return Err(problems.into());
+    }
+    if args.stdout && args.json {
+        for (recipe, made) in recipes.iter().zip(&made) {
+            print(parcel(&project, recipe, made)?)?;
+        }
+        return Ok(Done::Well);
     }
     if args.stdout {
         for (name, secret) in made.iter().flat_map(|made| &made.files) {
@@ -180,6 +194,7 @@ fn recipes(project: &Project, args: &Args) -> Result<Vec<Recipe>, Vec<Problem>> 
             service: args.service.clone(),
             names: Vec::new(),
             attributes: Attributes::default(),
+            data: Value::Null,
         });
     } else if args.targets.is_empty() {
         for (name, target) in &project.inventory.targets {
@@ -220,7 +235,9 @@ fn recipes(project: &Project, args: &Args) -> Result<Vec<Recipe>, Vec<Problem>> 
         };
         recipe.to.clone_from(to);
     }
+    let data = args.vars.as_deref().map(data).transpose()?;
     for recipe in &mut recipes {
+        recipe.data = data.clone().unwrap_or_default();
         recipe.dialect = match args.dialect.as_slice() {
             [] => recipe.dialect,
             [one] => Some(*one),
@@ -243,6 +260,51 @@ fn recipes(project: &Project, args: &Args) -> Result<Vec<Recipe>, Vec<Problem>> 
         attributes.follow = args.follow;
     }
     Ok(recipes)
+}
+
+/// The data that a caller gives its templates.
+fn data(path: &Path) -> Result<Value, Problem> {
+    let (name, bytes) = if path == Path::new("-") {
+        (Path::new("stdin"), stdin(MAX_DATA)?)
+    } else {
+        (path, file::read(path, MAX_DATA)?)
+    };
+    match serde_json::from_slice(&bytes) {
+        Ok(object @ Value::Object(_)) => Ok(object),
+        _ => Err(Problem::new("vars", "not a JSON object")
+            .at(Place::file(name))
+            .help("--vars takes {\"NAME\": …}, and the template {{ vars.NAME }}")),
+    }
+}
+
+/// A rendered target for a program that puts it in place elsewhere, as one line of JSON.
+fn parcel(project: &Project, recipe: &Recipe, made: &Made) -> Result<String, Problem> {
+    let used_by: BTreeMap<&str, Vec<&str>> = project
+        .visible(recipe)?
+        .into_iter()
+        .map(|(name, variable)| {
+            let users = variable.used_by.iter().map(|user| user.value.as_str());
+            (name.as_str(), users.collect())
+        })
+        .collect();
+    let files: Vec<Value> = made
+        .files
+        .iter()
+        .map(|(name, secret)| json!({"name": name, "base64": STANDARD.encode(secret.expose())}))
+        .collect();
+    let object = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "target": recipe.target,
+        "path": recipe.to,
+        "profile": recipe.profile,
+        "service": recipe.service,
+        "dialect": recipe.reads_as().map(Dialect::name),
+        "mode": format!("{:04o}", recipe.attributes.mode),
+        "names": made.names,
+        "used_by": used_by,
+        "files": files,
+    });
+    Ok(format!("{object}\n"))
 }
 
 fn report(args: &Args, recipe: &Recipe, made: &Made, change: Change) -> Result<(), Failure> {

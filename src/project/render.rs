@@ -31,6 +31,8 @@ pub struct Recipe {
     pub names: Vec<Name>,
     /// Mode, owner and group.
     pub attributes: Attributes,
+    /// The caller's data, as the template's `vars`.
+    pub data: serde_json::Value,
 }
 
 /// What was made: one file, or the files of a folder.
@@ -92,6 +94,7 @@ impl Project {
                 group: id(&target.group, file::group_id)?,
                 follow: false,
             },
+            data: serde_json::Value::Null,
         })
     }
 
@@ -131,7 +134,10 @@ impl Project {
     }
 
     /// The variables that a recipe may show.
-    pub(super) fn visible(&self, recipe: &Recipe) -> Result<Wanted<'_>, Problem> {
+    ///
+    /// # Errors
+    /// A service that isn't there.
+    pub fn visible(&self, recipe: &Recipe) -> Result<Wanted<'_>, Problem> {
         let mut visible = self.names(recipe.service.as_deref())?;
         if !recipe.names.is_empty() {
             visible.retain(|name, _| recipe.names.contains(name));
@@ -161,7 +167,7 @@ impl Project {
         for name in template.names() {
             match name.as_str() {
                 "variables" => lists = true,
-                "profile" | "service" | "env" => {}
+                "profile" | "service" | "env" | "vars" => {}
                 name => {
                     while shown.next_if(|(other, _)| other.as_str() < name).is_some() {}
                     match shown.next_if(|(other, _)| other.as_str() == name) {
@@ -223,6 +229,7 @@ impl Project {
                     ))
                 })
                 .collect(),
+            data: recipe.data.clone(),
         };
         let rendered = template.render(scope)?;
         Ok(Made {

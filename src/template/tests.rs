@@ -59,6 +59,7 @@ fn render_beside(file: &str, files: &[(&str, &str)]) -> Result<String, String> {
         profile: "production".to_owned(),
         service: Some("api".to_owned()),
         env: BTreeMap::from([("TAG".to_owned(), "v1".to_owned())]),
+        data: serde_json::json!({"host": "it's db-1", "port": 5432, "ports": [1, 2], "template": "{{ PLAIN }}", "nothing": null}),
     };
     let rendered = template.render(scope).map_err(say)?;
     Ok(String::from_utf8(rendered.text.expose().to_vec()).unwrap())
@@ -120,6 +121,24 @@ fn what_a_template_sees() {
         ),
         Ok("# production api\nPLAIN=abc-123\nSPACED='two words'\nT=v1\n".to_owned())
     );
+}
+
+#[test]
+fn the_callers_data_is_quoted_and_never_a_template() {
+    assert_eq!(
+        render(
+            "a.shell.env.j2",
+            "H={{ vars.host }}\nP={{ vars.port + vars.ports[1] }}\nT={{ vars.template }}\n"
+        ),
+        Ok("H='it'\\''s db-1'\nP=5434\nT='{{ PLAIN }}'\n".to_owned())
+    );
+    for (name, why) in [
+        ("hots", "a name that is not defined"),
+        ("nothing", "neither text nor a number"),
+    ] {
+        let problem = render("a.env.j2", &format!("H={{{{ vars.{name} }}}}\n")).unwrap_err();
+        assert!(problem.contains(why), "{problem}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the engine sees of values, and what it may make of them: holes, and nothing that isn't text.
 
-use super::{Listed, Scope};
+use super::{Listed, Scope, fact};
 use crate::dialect::Dialect;
 use crate::secret::{Secret, Secrets};
 use minijinja::value::{Enumerator, Object, Value, ValueKind};
@@ -115,6 +115,7 @@ impl Object for Visible {
             "profile" => Some(Value::from(scope.profile.as_str())),
             "service" => scope.service.as_deref().map(Value::from),
             "env" => Some(Value::from(scope.env.clone())),
+            "vars" => Some(fact(&scope.data)),
             "variables" => Some(
                 scope
                     .variables

@@ -170,6 +170,8 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
             case("get --reveal", &["get", "ESCAPES", "--reveal", verbose]).product(),
             case("get derived", &["get", "URL", verbose]).product(),
             case("get bytes", &["get", "BINARY", verbose]).product(),
+            case("get several", &["get", "ASCII", "PEM", "URL", "--json", verbose]).product(),
+            case("get bytes as text", &["get", "--json", verbose]).fails(),
             case("redact", &["redact", verbose]).stdin(&printed(canaries)),
             case("list", &["list", verbose]),
             case("list --json", &["list", "--json", verbose]),
@@ -235,6 +237,7 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
             case("render -n --diff", &["render", "-n", "--diff", verbose]),
             case("render --diff", &["render", "--diff", verbose]),
             case("render --stdout", &["render", "json", "--stdout", verbose]).product(),
+            case("render --stdout --json", &["render", "json", "--stdout", "--json", verbose]).product(),
             case(
                 "render --mode",
                 &[
@@ -1207,6 +1210,31 @@ fn linted(canaries: &Canaries, cases: &mut Vec<Case>) {
             text.push(b'\n');
             all.extend_from_slice(&text);
             let list = ["compose,node", "portable", "docker,github,kubernetes"][place % 3];
+            for to in ["json", "docker", "direnv"] {
+                let from = ["compose", "shell", "systemd", "github", "json", "yaml"][place % 6];
+                let args = ["convert", "--from", from, "--to", to];
+                cases.push(
+                    case(format!("convert {name} in form {place} to {to}"), &args)
+                        .stdin(&text)
+                        .codes(&[0, 2])
+                        .product(),
+                );
+            }
+            let template = [
+                "render",
+                "--template",
+                "templates/data.env.j2",
+                "--stdout",
+                "--vars",
+                "-",
+            ];
+            cases.push(
+                case(format!("data that holds {name} in form {place}"), &template)
+                    .before(|scene| scene.put("templates/data.env.j2", b"A={{ vars.a }}\n"))
+                    .stdin(&[b"{\"a\": \"", text.as_slice(), b"\"}"].concat())
+                    .codes(&[0, 2])
+                    .product(),
+            );
             cases.push(
                 case(
                     format!("lint {name} in form {place} for {list}"),

@@ -442,6 +442,7 @@ impl<'a> Made<'a> {
                     service: args.service.clone(),
                     names: values.iter().map(|(name, ..)| (*name).clone()).collect(),
                     attributes: Attributes::default(),
+                    data: serde_json::Value::Null,
                 };
                 let made = project.make(&recipe, &|| shell.identities())?;
                 file = Some((recipe, made));

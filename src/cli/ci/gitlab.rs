@@ -100,6 +100,7 @@ pub(in crate::cli) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         service: args.service.clone(),
         names: Vec::new(),
         attributes: Attributes::default(),
+        data: serde_json::Value::Null,
     };
     let made = project.make(&recipe, &|| shell.identities())?;
     project.write(&recipe, &made, true)?;
