@@ -8,6 +8,7 @@
 use super::render::dialects;
 use super::{Done, Failure, print, stdin};
 use crate::dialect::{Dialect, Unwritable};
+use crate::lint;
 use crate::problem::{Place, Problem};
 use crate::secret::Name;
 use std::collections::BTreeMap;
@@ -79,8 +80,14 @@ fn converted(text: &[u8], from: Dialect, to: Dialect) -> Result<Vec<u8>, Vec<Pro
     }
     for (number, (name, value)) in entries.iter().enumerate() {
         if let Err(Unwritable { why, instead }) = to.assign(name.as_str(), value, &mut written) {
+            // In a file that is not what it was said to be, a piece of a value may stand where a name does.
+            let what = if lint::is_name(name.as_str(), value) {
+                format!("the value of {name}")
+            } else {
+                format!("the value of entry {}", number + 1)
+            };
             problems.push(
-                Problem::new("unwritable", format!("the value of {name} has {why}"))
+                Problem::new("unwritable", format!("{what} has {why}"))
                     .at(Place::file("stdin"))
                     .help(instead),
             );
@@ -149,6 +156,12 @@ mod tests {
     #[test]
     fn no_problem_quotes_a_value() {
         for (text, from, to) in [
+            // A line of base64, where a name stands.
+            (
+                "Q29uc3RhbnRcanaryTB=\"a\nb\"\n",
+                Dialect::Compose,
+                Dialect::Docker,
+            ),
             (r#"{"A": "canary\nline"}"#, Dialect::Json, Dialect::Docker),
             (
                 r#"{"A": {"canary": ["canary"]}}"#,
