@@ -16,6 +16,7 @@ pub mod preset;
 pub mod problem;
 pub mod project;
 pub mod report;
+pub mod rotation;
 pub mod secret;
 pub mod template;
 pub mod time;

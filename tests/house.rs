@@ -9,7 +9,7 @@ const FLOORS: &[&[&str]] = &[
     &["secret", "problem", "dialect", "preset", "time"],
     &["file", "yaml", "generate", "template", "report", "lint"],
     &["vault", "inventory", "child", "journal"],
-    &["contract", "environment"],
+    &["contract", "environment", "rotation"],
     &["project"],
     &["cli"],
 ];
