@@ -25,7 +25,7 @@ use crate::secret::Name;
 use crate::time::Time;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +39,8 @@ const MAX_LINE: usize = 1 << 20;
 const MAX_TEXT: usize = 1_000;
 /// The key of an entry's last field.
 const BEFORE: &str = "\"before\":[";
+/// The step that ends a rotation.
+const FINISH: &str = "finish";
 
 /// The journal of a project. It may not be there yet.
 pub struct Journal {
@@ -468,13 +470,15 @@ impl Entry {
         line
     }
 
-    /// Whether it gave its names other values, or none: it wrote ciphertext, and not only for other readers.
+    /// Whether it gave its names other values, or none: it wrote ciphertext, and not only for other readers. A rotation
+    /// did once it has ended: until then it may still turn back.
     #[must_use]
     pub fn changes_values(&self) -> bool {
-        self.outcome == "done"
-            && !self.written.is_empty()
-            && self.added.is_empty()
-            && self.removed.is_empty()
+        let changes = match self.step.as_deref() {
+            None => !self.written.is_empty(),
+            Some(step) => step == FINISH,
+        };
+        changes && self.outcome == "done" && self.added.is_empty() && self.removed.is_empty()
     }
 }
 
@@ -487,6 +491,17 @@ pub fn last_changed(entries: &[Entry], profile: &str, name: &Name) -> Option<Tim
             && entry.names.contains(name)
     };
     entries.iter().filter(changes).map(|entry| entry.time).max()
+}
+
+/// The names that a plan's entries tell of.
+#[must_use]
+pub fn names_of_plan(entries: &[Entry], plan: &str) -> BTreeSet<Name> {
+    entries
+        .iter()
+        .filter(|entry| entry.plan.as_deref() == Some(plan))
+        .flat_map(|entry| &entry.names)
+        .cloned()
+        .collect()
 }
 
 /// What readers of a profile could read who were removed since, and not added again, by name: each is to be rotated,

@@ -11,11 +11,13 @@
 mod identity;
 mod record;
 mod render;
+mod rotations;
 mod sources;
 mod survey;
 
 pub use identity::{default_file, identities, is_material};
 pub use render::{Made, Recipe};
+pub use rotations::{Flight, Pair};
 pub use sources::Sources;
 pub(crate) use survey::ruled;
 

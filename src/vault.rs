@@ -33,6 +33,8 @@ use zeroize::Zeroizing;
 
 /// The mode of a bundle that isn't there yet: ciphertext, which git hands to everyone anyway.
 const MODE: u32 = 0o644;
+/// How the file of a rotation in flight ends.
+const ROTATION: &str = ".rotation.age";
 /// The recipients file of the bundles that have none of their own.
 const SHARED: &str = ".age-recipients";
 /// The longest recipients file that is read.
@@ -105,7 +107,8 @@ impl Vault {
         &self.path
     }
 
-    /// The names of its bundles, sorted: `gateway` for `gateway.age`. Files whose names begin with a dot are none.
+    /// The names of its bundles, sorted: `gateway` for `gateway.age`. Files whose names begin with a dot are none,
+    /// and neither are those of rotations in flight.
     ///
     /// # Errors
     /// When the folder is missing, can't be read, or holds a bundle under a name that can't be typed.
@@ -126,7 +129,7 @@ impl Vault {
         for entry in entries {
             let file = entry.map_err(|_| unreadable(&self.path))?.file_name();
             let shown = file.to_string_lossy();
-            if shown.starts_with('.') || !shown.ends_with(".age") {
+            if shown.starts_with('.') || !shown.ends_with(".age") || shown.ends_with(ROTATION) {
                 continue;
             }
             names.push(bundle_name(&self.path.join(&file))?);
@@ -152,10 +155,93 @@ impl Vault {
         recipients_file(&self.file(bundle))
     }
 
-    /// Where a rotation that is half done keeps its values: an age file beside the vault.
+    /// The rotations in flight, by their ids: each is an age file beside the vault, `production.ID.rotation.age`.
+    ///
+    /// # Errors
+    /// When the folder beside the vault can't be read.
+    pub fn rotations(&self) -> Result<BTreeMap<String, PathBuf>, Problem> {
+        let folder = match self.path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(_) => return Err(unreadable(folder)),
+        };
+        let mut rotations = BTreeMap::new();
+        for entry in entries {
+            let file = entry.map_err(|_| unreadable(folder))?.file_name();
+            let id = file
+                .to_str()
+                .and_then(|file| file.strip_prefix(&self.stem()))
+                .and_then(|rest| rest.strip_prefix('.')?.strip_suffix(ROTATION))
+                .filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()));
+            if let Some(id) = id {
+                rotations.insert(id.to_owned(), self.rotation(id));
+            }
+        }
+        Ok(rotations)
+    }
+
+    /// The file of a rotation in flight.
     #[must_use]
-    pub fn rotation_file(&self) -> PathBuf {
-        self.path.with_extension("rotation.age")
+    pub fn rotation(&self, id: &str) -> PathBuf {
+        self.path.with_file_name(format!("{}.{id}{ROTATION}", self.stem()))
+    }
+
+    /// Opens the file of a rotation: a flat mapping, like a bundle.
+    ///
+    /// # Errors
+    /// As [`Vault::open`].
+    pub fn open_rotation(&self, id: &str, identities: &Identities) -> Result<Secrets, Problem> {
+        let path = self.rotation(id);
+        let (entries, _) = entries(&path, &read(&path)?, identities)?;
+        Ok(entries
+            .into_iter()
+            .map(|(name, secret, _)| (name, secret))
+            .collect())
+    }
+
+    /// Writes the file of a rotation over these bundles, whole or not at all. Its readers are those who can read every one
+    /// of them: nobody learns what they could not read before. Gives the SHA-256 of the ciphertext.
+    ///
+    /// # Errors
+    /// When a bundle's recipients can't be read, when nobody reads all of them, when it can't be written.
+    pub fn write_rotation(
+        &self,
+        id: &str,
+        secrets: &Secrets,
+        bundles: &BTreeSet<String>,
+        identities: &Identities,
+    ) -> Result<String, Problem> {
+        let mut readers: Option<Recipients> = None;
+        for bundle in bundles {
+            let own = self.recipients(bundle)?;
+            readers = Some(match readers {
+                None => own,
+                Some(all) => all.shared_with(&own)?,
+            });
+        }
+        let path = self.rotation(id);
+        let Some(readers) = readers else {
+            return Err(self.no_bundles());
+        };
+        let text = text(&path, secrets)?;
+        let sealed = bundle::seal(text.as_bytes(), &readers, identities.person())?;
+        let attributes = Attributes {
+            mode: MODE,
+            ..Attributes::default()
+        };
+        file::replace(&path, &sealed, &attributes)?;
+        Ok(file::sha256(&sealed))
+    }
+
+    /// The name that the files beside the vault begin with: `production` of `production/` and of `production.age`.
+    fn stem(&self) -> String {
+        self.path
+            .file_stem()
+            .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
     }
 
     /// Who may read a bundle, by its recipients file.

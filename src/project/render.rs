@@ -161,7 +161,7 @@ impl Project {
         for name in template.names() {
             match name.as_str() {
                 "variables" => lists = true,
-                "profile" | "service" | "env" => {}
+                "profile" | "service" | "env" | "previous" => {}
                 name => {
                     while shown.next_if(|(other, _)| other.as_str() < name).is_some() {}
                     match shown.next_if(|(other, _)| other.as_str() == name) {
@@ -207,7 +207,13 @@ impl Project {
                 sensitive: variable.sensitive,
                 purpose: variable.purpose.clone(),
             });
+        let previous = if template.names().contains("previous") {
+            self.previous(&recipe.profile, visible, identities)?
+        } else {
+            Secrets::new()
+        };
         let scope = Scope {
+            previous,
             variables: listed.collect(),
             secrets: values.secrets,
             profile: recipe.profile.clone(),

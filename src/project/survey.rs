@@ -156,15 +156,15 @@ impl Project {
                 Ok(_) => {}
             }
         }
-        let rotation = vault.rotation_file();
-        if rotation.exists() {
-            found.push(
-                Problem::new("rotation-in-flight", "a rotation is half done")
-                    .at(Place::file(rotation))
+        match vault.rotations() {
+            Err(problem) => found.push(ruled(problem, "vault")),
+            Ok(rotations) => found.extend(rotations.into_iter().map(|(id, path)| {
+                Problem::new("rotation-in-flight", format!("rotation {id} is not finished"))
+                    .at(Place::file(path))
                     .severity(Severity::Warning)
-                    .help("whoever began it finishes it")
-                    .into(),
-            );
+                    .help(format!("dotage rotate --resume {id} --profile {profile}    (or --rollback)"))
+                    .into()
+            })),
         }
         found
     }

@@ -115,6 +115,13 @@ impl Object for Visible {
             "profile" => Some(Value::from(scope.profile.as_str())),
             "service" => scope.service.as_deref().map(Value::from),
             "env" => Some(Value::from(scope.env.clone())),
+            "previous" => Some(
+                scope
+                    .previous
+                    .iter()
+                    .map(|(name, secret)| (name.as_str().to_owned(), value_of(secret)))
+                    .collect(),
+            ),
             "variables" => Some(
                 scope
                     .variables

@@ -1,0 +1,442 @@
+//! Rotations in flight: the file that one is, and what the vault, the targets and the commands get of it.
+//!
+//! # Why
+//!
+//! The file holds both values of each name as the vault would, `NAME_OLD` and `NAME_NEW`, and where the rotation stands,
+//! so that whoever can open it can go on, with nothing but the repository. It is whole from its first moment: the new
+//! values are made before it is written, and it is written before anything else is done.
+
+use super::{Project, Wanted, decoded};
+use crate::inventory::Variable;
+use crate::journal::{Entry, Written};
+use crate::problem::{Place, Problem};
+use crate::rotation::{Plan, Position, Step};
+use crate::secret::{Name, Secret, Secrets};
+use crate::time::Time;
+use crate::vault::{Identities, Vault};
+use crate::{file, journal};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the journal calls all that is done for a rotation.
+const ACTION: &str = "rotate";
+/// Where the rotation stands: `before begun`, `switch done`.
+const AT: &str = "AT";
+/// On the way back: the step that it turned back from.
+const REACHED: &str = "REACHED";
+/// When the checks passed.
+const VERIFIED: &str = "VERIFIED";
+const OLD: &str = "_OLD";
+const NEW: &str = "_NEW";
+
+/// A rotation in flight.
+pub struct Flight {
+    /// Its id, which the journal calls its plan.
+    pub id: String,
+    /// The profile.
+    pub profile: String,
+    /// Where it stands.
+    pub at: Position,
+    /// The two values of each name, as a vault holds them.
+    pub pairs: BTreeMap<Name, Pair>,
+}
+
+/// The two values of a name.
+pub struct Pair {
+    /// The one that is replaced.
+    pub old: Secret,
+    /// The one that replaces it.
+    pub new: Secret,
+}
+
+impl Project {
+    /// The rotations of a profile that are in flight, by id. No key is needed.
+    ///
+    /// # Errors
+    /// When the folder beside the vault can't be read.
+    pub fn rotations(&self, profile: &str) -> Result<Vec<String>, Problem> {
+        let (_, said) = self.profile(Some(profile))?;
+        Ok(self.vault(said).rotations()?.into_keys().collect())
+    }
+
+    /// Opens a rotation in flight.
+    ///
+    /// # Errors
+    /// When its file can't be opened, or isn't one of a rotation.
+    pub fn flight(
+        &self,
+        profile: &str,
+        id: &str,
+        identities: &Identities,
+    ) -> Result<Flight, Problem> {
+        let (_, said) = self.profile(Some(profile))?;
+        let vault = self.vault(said);
+        let malformed = |what: &str| {
+            Problem::new("bad-rotation", format!("is no file of a rotation: {what}"))
+                .at(Place::file(vault.rotation(id)))
+                .help(format!(
+                    "bring it back: git restore {}",
+                    vault.rotation(id).display()
+                ))
+        };
+        let mut held = vault.open_rotation(id, identities)?;
+        let mut word = |key: &str| {
+            let value = held.remove(key)?;
+            std::str::from_utf8(value.expose()).ok().map(str::to_owned)
+        };
+        let at = word(AT).ok_or_else(|| malformed("it has no AT"))?;
+        let (step, done) = match (at.strip_suffix(" done"), at.strip_suffix(" begun")) {
+            (Some(step), _) => (Step::parse(step), true),
+            (_, Some(step)) => (Step::parse(step), false),
+            _ => (None, false),
+        };
+        let at = Position {
+            step: step.ok_or_else(|| malformed("its AT is no step"))?,
+            done,
+            reached: word(REACHED).as_deref().and_then(Step::parse),
+            verified: word(VERIFIED).as_deref().and_then(Time::parse),
+        };
+        if at.step.is_back() != at.reached.is_some() {
+            return Err(malformed("it is on its way back from nowhere"));
+        }
+        let names: Vec<Name> = held
+            .keys()
+            .filter_map(|key| Name::new(key.as_str().strip_suffix(OLD)?))
+            .collect();
+        let mut pairs = BTreeMap::new();
+        for name in names {
+            let old = held.remove(format!("{name}{OLD}").as_str());
+            let new = held.remove(format!("{name}{NEW}").as_str());
+            if let (Some(old), Some(new)) = (old, new) {
+                pairs.insert(name, Pair { old, new });
+            }
+        }
+        if pairs.is_empty() || !held.is_empty() {
+            return Err(malformed("its names are no pairs of NAME_OLD and NAME_NEW"));
+        }
+        Ok(Flight {
+            id: id.to_owned(),
+            profile: profile.to_owned(),
+            at,
+            pairs,
+        })
+    }
+
+    /// Begins a rotation: its file is there when this returns, and nothing else was done. `new` are the new values by
+    /// name, as the vault is to hold them.
+    ///
+    /// # Errors
+    /// A name that has no value yet, or that another rotation in flight replaces; when the file can't be written.
+    pub fn begin(
+        &self,
+        plan: &Plan<'_>,
+        id: &str,
+        new: Secrets,
+        identities: &Identities,
+        entry: &Entry,
+    ) -> Result<Flight, Problem> {
+        let (_, said) = self.profile(Some(&plan.profile))?;
+        let vault = self.vault(said);
+        let _lock = vault.lock()?;
+        for other in vault.rotations()?.into_keys() {
+            let names = self.rotates(&plan.profile, &other, identities)?;
+            if let Some(name) = plan.names.iter().find(|name| names.contains(**name)) {
+                return Err(Problem::new(
+                    "rotation-in-flight",
+                    format!("rotation {other} of {name} is not finished"),
+                )
+                .at(Place::file(vault.rotation(&other)))
+                .help(format!(
+                    "dotage rotate --resume {other} --profile {}    (or --rollback)",
+                    plan.profile
+                )));
+            }
+        }
+        let opened = vault.open(Some(&self.bundles_of(&vault, plan.names.iter().copied())?), identities)?;
+        let mut secrets = opened.secrets;
+        let mut pairs = BTreeMap::new();
+        for (name, new) in new {
+            let Some(old) = secrets.remove(&name) else {
+                return Err(Problem::new(
+                    "no-old-value",
+                    format!("{name} has no value in profile {} to rotate", plan.profile),
+                )
+                .at(Place::file(&self.inventory.path))
+                .help(format!("give it its first one: dotage generate {name} --profile {}", plan.profile)));
+            };
+            if old.same(&new) {
+                return Err(Problem::new(
+                    "same-value",
+                    format!("the new value of {name} is the one that it has"),
+                )
+                .help("give another one"));
+            }
+            pairs.insert(name, Pair { old, new });
+        }
+        let flight = Flight {
+            id: id.to_owned(),
+            profile: plan.profile.clone(),
+            at: Position {
+                step: Step::Stage,
+                done: true,
+                reached: None,
+                verified: None,
+            },
+            pairs,
+        };
+        self.save(&flight, identities, entry)?;
+        Ok(flight)
+    }
+
+    /// Writes where a rotation stands into its file, and records it.
+    ///
+    /// # Errors
+    /// When the file or the journal can't be written.
+    pub fn save(
+        &self,
+        flight: &Flight,
+        identities: &Identities,
+        entry: &Entry,
+    ) -> Result<(), Problem> {
+        let (_, said) = self.profile(Some(&flight.profile))?;
+        let vault = self.vault(said);
+        let told = |sha256: String| {
+            let path = vault.rotation(&flight.id);
+            let inside = path.strip_prefix(&self.root).unwrap_or(&path);
+            vec![Written {
+                path: inside.display().to_string(),
+                sha256,
+            }]
+        };
+        // A kill between the file and the journal left a ciphertext that no entry tells of.
+        if let Ok(bytes) = file::read(&vault.rotation(&flight.id), MAX_FILE) {
+            let found = self.journal().untold(told(file::sha256(&bytes)))?;
+            if !found.is_empty() {
+                self.tell(Entry {
+                    plan: Some(flight.id.clone()),
+                    written: found,
+                    outcome: "found".to_owned(),
+                    ..Entry::new(ACTION, &flight.profile)
+                })?;
+            }
+        }
+        let bundles = self.bundles_of(&vault, flight.pairs.keys())?;
+        let sha256 = vault.write_rotation(&flight.id, &flight.secrets(), &bundles, identities)?;
+        self.tell(Entry {
+            written: told(sha256),
+            ..flight.entry(entry)
+        })
+    }
+
+    /// Records something of a rotation that left its file as it is.
+    ///
+    /// # Errors
+    /// When the journal can't be written.
+    pub fn tell_of(&self, flight: &Flight, entry: &Entry) -> Result<(), Problem> {
+        self.tell(flight.entry(entry))
+    }
+
+    /// Gives the vault the new values of a rotation, or with `back` the old ones, and records it. Values that are there
+    /// already are left, so what a kill left half done is completed.
+    ///
+    /// # Errors
+    /// When a value is neither of the two: somebody else changed it meanwhile. When a bundle can't be changed.
+    pub fn switch(
+        &self,
+        flight: &Flight,
+        back: bool,
+        identities: &Identities,
+        entry: &Entry,
+    ) -> Result<(), Problem> {
+        let (_, said) = self.profile(Some(&flight.profile))?;
+        let vault = self.vault(said);
+        let changed = vault.change(identities, |contents| {
+            for (name, pair) in &flight.pairs {
+                let variable = self.variable(name.as_str())?.1;
+                let bundle = vault.bundle_for(&variable.bundle)?;
+                let held = contents.bundle(&bundle)?;
+                let known = held
+                    .get(name)
+                    .is_some_and(|held| held.same(&pair.old) || held.same(&pair.new));
+                if !known {
+                    return Err(Problem::new(
+                        "changed-meanwhile",
+                        format!("the value of {name} is neither the old nor the new one of rotation {}: somebody changed it meanwhile", flight.id),
+                    )
+                    .at(Place::file(vault.file(&bundle)))
+                    .help(format!("see who: git log -p operations.jsonl; to go on, bring the bundle back: git restore {}", vault.file(&bundle).display())));
+                }
+                let value = if back { &pair.old } else { &pair.new };
+                held.insert(name.clone(), Secret::new(value.expose().to_vec()));
+            }
+            Ok(())
+        })?;
+        self.record(said, &changed.read, &changed.written, flight.entry(entry))
+    }
+
+    /// Ends a rotation: its file, and with it the values that nobody needs any more, is gone.
+    ///
+    /// # Errors
+    /// When it can't be removed.
+    pub fn end(&self, flight: &Flight, entry: &Entry) -> Result<(), Problem> {
+        let (_, said) = self.profile(Some(&flight.profile))?;
+        self.tell(flight.entry(entry))?;
+        file::remove(&self.vault(said).rotation(&flight.id)).map(drop)
+    }
+
+    /// The old and the new values of a rotation as a program is given them: decoded, those that are made of them too.
+    ///
+    /// # Errors
+    /// When a bundle of a part can't be opened, or a value can't be put together.
+    pub fn both(
+        &self,
+        plan: &Plan<'_>,
+        flight: &Flight,
+        identities: &dyn Fn() -> Result<Identities, Problem>,
+    ) -> Result<(Secrets, Secrets), Problem> {
+        let (_, said) = self.profile(Some(&flight.profile))?;
+        let vault = self.vault(said);
+        let mut parts = Wanted::new();
+        for name in &plan.derived {
+            self.parts(self.variable(name.as_str())?.1, &mut parts);
+        }
+        parts.retain(|name, _| !flight.pairs.contains_key(*name));
+        let others = if parts.is_empty() {
+            Secrets::new()
+        } else {
+            self.values(&flight.profile, &parts, identities)?.secrets
+        };
+        let copy = |secret: &Secret| Secret::new(secret.expose().to_vec());
+        let side = |pick: fn(&Pair) -> &Secret| -> Result<Secrets, Problem> {
+            let mut all: Secrets = others
+                .iter()
+                .map(|(name, secret)| (name.clone(), copy(secret)))
+                .collect();
+            for (name, pair) in &flight.pairs {
+                let variable = self.variable(name.as_str())?.1;
+                let value = decoded(copy(pick(pair)), name, variable, &vault, &variable.bundle)?;
+                all.insert(name.clone(), value);
+            }
+            for name in &plan.derived {
+                self.derive(name, self.variable(name.as_str())?.1, &mut all)?;
+            }
+            all.retain(|name, _| flight.pairs.contains_key(name) || plan.derived.contains(name));
+            Ok(all)
+        };
+        Ok((side(|pair| &pair.old)?, side(|pair| &pair.new)?))
+    }
+
+    /// The old values that templates may show beside the new ones, as `previous.NAME`: those of variables with an
+    /// `overlap`, from the switch to the end of it.
+    ///
+    /// # Errors
+    /// When a rotation in flight can't be opened.
+    pub(super) fn previous(
+        &self,
+        profile: &str,
+        wanted: &Wanted<'_>,
+        identities: &dyn Fn() -> Result<Identities, Problem>,
+    ) -> Result<Secrets, Problem> {
+        let (_, said) = self.profile(Some(profile))?;
+        let vault = self.vault(said);
+        let overlaps = |variable: &Variable| {
+            variable
+                .rotation
+                .as_ref()
+                .is_some_and(|rotation| rotation.overlap.is_some())
+        };
+        let mut previous = Secrets::new();
+        for id in vault.rotations()?.into_keys() {
+            let flight = self.flight(profile, &id, &identities()?)?;
+            if !flight.at.shows_previous() {
+                continue;
+            }
+            for (name, pair) in flight.pairs {
+                if let Some(variable) = wanted.get(&name).filter(|variable| overlaps(variable)) {
+                    let old = decoded(pair.old, &name, variable, &vault, &variable.bundle)?;
+                    previous.insert(name, old);
+                }
+            }
+        }
+        Ok(previous)
+    }
+
+    /// The names that a rotation in flight replaces: what the journal tells of it, else what its file holds.
+    ///
+    /// # Errors
+    /// When neither can be read.
+    pub fn rotates(
+        &self,
+        profile: &str,
+        id: &str,
+        identities: &Identities,
+    ) -> Result<BTreeSet<Name>, Problem> {
+        let told = match self.journal().entries() {
+            Ok(entries) => journal::names_of_plan(&entries, id),
+            Err(_) => BTreeSet::new(),
+        };
+        if !told.is_empty() {
+            return Ok(told);
+        }
+        Ok(self.flight(profile, id, identities)?.pairs.into_keys().collect())
+    }
+
+    /// The bundles that hold these names.
+    fn bundles_of<'n>(
+        &self,
+        vault: &Vault,
+        names: impl Iterator<Item = &'n Name>,
+    ) -> Result<BTreeSet<String>, Problem> {
+        names
+            .map(|name| vault.bundle_for(&self.variable(name.as_str())?.1.bundle))
+            .collect()
+    }
+}
+
+/// The largest file of a rotation whose hash is taken, in bytes: it holds a few values twice.
+const MAX_FILE: usize = 64 << 20;
+
+impl Flight {
+    /// What its file holds.
+    fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::new();
+        let mut put = |key: &str, value: &[u8]| {
+            if let Some(key) = Name::new(key) {
+                secrets.insert(key, Secret::new(value.to_vec()));
+            }
+        };
+        let ending = if self.at.done { "done" } else { "begun" };
+        put(AT, format!("{} {ending}", self.at.step).as_bytes());
+        if let Some(reached) = &self.at.reached {
+            put(REACHED, reached.to_string().as_bytes());
+        }
+        if let Some(verified) = self.at.verified {
+            put(VERIFIED, verified.to_string().as_bytes());
+        }
+        for (name, pair) in &self.pairs {
+            put(&format!("{name}{OLD}"), pair.old.expose());
+            put(&format!("{name}{NEW}"), pair.new.expose());
+        }
+        secrets
+    }
+
+    /// An entry of the journal about it: its plan, its names and the step that it is at.
+    fn entry(&self, entry: &Entry) -> Entry {
+        Entry {
+            plan: Some(self.id.clone()),
+            step: Some(self.at.step.to_string()),
+            names: self.pairs.keys().cloned().collect(),
+            ..entry.clone()
+        }
+    }
+}
+
+impl Entry {
+    /// What is done for a rotation of a profile, and how that ended.
+    #[must_use]
+    pub fn of_rotation(profile: &str, outcome: &str) -> Self {
+        Entry {
+            outcome: outcome.to_owned(),
+            ..Entry::new(ACTION, profile)
+        }
+    }
+}
