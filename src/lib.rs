@@ -15,6 +15,7 @@ pub mod lint;
 pub mod preset;
 pub mod problem;
 pub mod project;
+pub mod redact;
 pub mod report;
 pub mod rotation;
 pub mod secret;

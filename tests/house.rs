@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 /// The rooms by floor, lowest first. A room imports only from floors below its own.
 const FLOORS: &[&[&str]] = &[
     &["secret", "problem", "dialect", "preset", "time"],
-    &["file", "yaml", "generate", "template", "report", "lint"],
+    &[
+        "file", "yaml", "generate", "redact", "template", "report", "lint",
+    ],
     &["vault", "inventory", "child", "journal"],
     &["contract", "environment", "rotation"],
     &["project"],
@@ -23,13 +25,13 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "base64",
         &[
-            "generate", "dialect", "template", "vault", "contract", "project",
+            "generate", "dialect", "template", "vault", "contract", "project", "redact",
         ],
     ),
     (
         "zeroize",
         &[
-            "secret", "generate", "yaml", "vault", "child", "contract", "project", "cli",
+            "secret", "generate", "yaml", "redact", "vault", "child", "contract", "project", "cli",
         ],
     ),
     ("zeroizing_alloc", &["main"]),

@@ -1,0 +1,154 @@
+//! Needles that line ends cut: base64 and hex folded at any width of 30 or more, from wherever the first line starts.
+//!
+//! # Why
+//!
+//! `base64` folds at 76, `openssl` at 64, `xxd -p` at 60, and where in a line a secret starts depends on what stands
+//! before it. So a text is read a second time without the line ends that may be such folds: those that 30 characters of
+//! base64's alphabets precede. Few logs have any, and around one a few hundred bytes are read again.
+
+use super::{Hit, LONGEST, Needles};
+use std::ops::Range;
+use zeroize::Zeroizing;
+
+/// The characters that a line has at least before it is taken to be folded.
+const RUN: usize = 30;
+/// The longest text that a needle with its folds takes.
+pub(super) const REACH: usize = LONGEST + 2 * (LONGEST / RUN + 1);
+
+/// The alphabets of base64 and base64url, which have hex's in them.
+fn is_of_alphabet(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte)
+}
+
+/// Whether line ends may cut a needle.
+pub(super) fn can_fold(needle: &[u8]) -> bool {
+    needle.iter().all(|byte| is_of_alphabet(*byte))
+}
+
+/// How many characters of the alphabets a text ends with, `RUN` at most, when `before` precede it.
+pub(super) fn run(text: &[u8], before: usize) -> usize {
+    let end = text.iter().rev().take(RUN);
+    let length = end.take_while(|byte| is_of_alphabet(**byte)).count();
+    if length == text.len() {
+        (length + before).min(RUN)
+    } else {
+        length
+    }
+}
+
+/// The fold that ends with the line feed at `at`.
+fn fold(text: &[u8], at: usize, before: usize) -> Option<Range<usize>> {
+    let line = text.get(..at)?;
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    (run(line, before) == RUN).then_some(line.len()..at + 1)
+}
+
+/// A piece of a text without its folds.
+struct Unfolded {
+    start: usize,
+    text: Zeroizing<Vec<u8>>,
+    /// Where in it a fold was, and how many bytes of folds were up to there.
+    folds: Vec<(usize, usize)>,
+}
+
+impl Unfolded {
+    fn new(text: &[u8], piece: Range<usize>, folds: &[Range<usize>]) -> Self {
+        let mut unfolded = Unfolded {
+            start: piece.start,
+            text: Zeroizing::new(Vec::with_capacity(piece.len())),
+            folds: Vec::with_capacity(folds.len()),
+        };
+        let (mut from, mut removed) = (piece.start, 0);
+        for fold in folds {
+            let kept = text.get(from..fold.start).unwrap_or_default();
+            unfolded.text.extend_from_slice(kept);
+            removed += fold.len();
+            unfolded.folds.push((unfolded.text.len(), removed));
+            from = fold.end;
+        }
+        let kept = text.get(from..piece.end).unwrap_or_default();
+        unfolded.text.extend_from_slice(kept);
+        unfolded
+    }
+
+    /// Where a byte of it is in the whole text.
+    fn place(&self, at: usize) -> usize {
+        let before = self.folds.partition_point(|(fold, _)| *fold <= at);
+        let removed = before
+            .checked_sub(1)
+            .and_then(|last| self.folds.get(last))
+            .map_or(0, |(_, removed)| *removed);
+        self.start + at + removed
+    }
+
+    fn is_cut(&self, start: usize, end: usize) -> bool {
+        let next = self.folds.partition_point(|(fold, _)| *fold <= start);
+        self.folds.get(next).is_some_and(|(fold, _)| *fold < end)
+    }
+}
+
+/// Adds the occurrences that folds cut.
+pub(super) fn hits(needles: &Needles, text: &[u8], before: usize, hits: &mut Vec<Hit>) {
+    let mut folds: Vec<Range<usize>> = Vec::new();
+    let mut again = |folds: &mut Vec<Range<usize>>| {
+        let (Some(first), Some(last)) = (folds.first(), folds.last()) else {
+            return;
+        };
+        let piece = first.start.saturating_sub(REACH)..(last.end + REACH).min(text.len());
+        let unfolded = Unfolded::new(text, piece, folds);
+        folds.clear();
+        let mut cut = Vec::new();
+        needles
+            .search
+            .hits(&needles.store, &needles.entries, &unfolded.text, &mut cut);
+        for hit in cut {
+            let bytes = unfolded.text.get(hit.start..hit.end).unwrap_or_default();
+            if unfolded.is_cut(hit.start, hit.end) && can_fold(bytes) {
+                hits.push(Hit {
+                    start: unfolded.place(hit.start),
+                    end: unfolded.place(hit.end - 1) + 1,
+                    needle: hit.needle,
+                });
+            }
+        }
+    };
+    for at in memchr::memchr_iter(b'\n', text) {
+        if let Some(fold) = fold(text, at, before) {
+            if folds
+                .last()
+                .is_some_and(|last| last.end + REACH < fold.start)
+            {
+                again(&mut folds);
+            }
+            folds.push(fold);
+        }
+    }
+    again(&mut folds);
+}
+
+/// How long the longest end of a text is that a needle goes on from, folds in it or at its end left out.
+pub(super) fn held(needles: &Needles, text: &[u8], before: usize) -> usize {
+    let start = text.len().saturating_sub(REACH);
+    let tail = text.get(start..).unwrap_or_default();
+    let mut folds: Vec<Range<usize>> = memchr::memchr_iter(b'\n', tail)
+        .filter_map(|at| fold(text, start + at, before))
+        .collect();
+    // A carriage return may be the first half of one.
+    if let Some(line) = text.strip_suffix(b"\r")
+        && run(line, before) == RUN
+    {
+        folds.push(line.len()..text.len());
+    }
+    folds.retain(|fold| fold.start >= start);
+    if folds.is_empty() {
+        return 0;
+    }
+    let unfolded = Unfolded::new(text, start..text.len(), &folds);
+    match needles
+        .search
+        .held_folded(&needles.store, &needles.entries, &unfolded.text)
+    {
+        0 => 0,
+        length => text.len() - unfolded.place(unfolded.text.len() - length),
+    }
+}
