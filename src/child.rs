@@ -1,7 +1,9 @@
 //! Processes: this one closed to others, and the commands and editors that it starts.
 
+mod act;
 mod edit;
 
+pub use act::act;
 pub use edit::edit;
 
 use crate::problem::Problem;

@@ -26,6 +26,7 @@ mod list;
 mod man;
 mod recipients;
 mod render;
+mod rotate;
 mod schema;
 mod set;
 mod unset;
@@ -100,6 +101,7 @@ enum Verb {
     Bootstrap(bootstrap::Args),
     Recipients(recipients::Args),
     Render(render::Args),
+    Rotate(rotate::Args),
     Lint(lint::Args),
     Explain(explain::Args),
     Schema(schema::Args),
@@ -205,6 +207,7 @@ pub fn main() -> ExitCode {
         Verb::Bootstrap(args) => bootstrap::run(&args, &shell),
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
+        Verb::Rotate(args) => rotate::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),

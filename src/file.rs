@@ -437,11 +437,25 @@ pub fn lock(folder: &Path) -> Result<Lock, Problem> {
 /// # Errors
 /// As [`lock`].
 pub fn try_lock(folder: &Path) -> Result<Option<Lock>, Problem> {
-    let fd = open_for_lock(folder)?;
+    try_lock_fd(open_for_lock(folder)?, folder)
+}
+
+/// As [`try_lock`], on a file that is only read: it keeps apart those who ask for it, and nobody else.
+///
+/// # Errors
+/// When the file can't be opened, or its filesystem has no locks.
+pub fn try_lock_file(path: &Path) -> Result<Option<Lock>, Problem> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let fd = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
+        .map_err(|errno| unreadable(path, errno))?;
+    try_lock_fd(fd, path)
+}
+
+fn try_lock_fd(fd: OwnedFd, path: &Path) -> Result<Option<Lock>, Problem> {
     match retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)) {
         Ok(()) => Ok(Some(Lock { _fd: fd })),
         Err(Errno::WOULDBLOCK) => Ok(None),
-        Err(errno) => Err(unlockable(folder, errno)),
+        Err(errno) => Err(unlockable(path, errno)),
     }
 }
 

@@ -187,7 +187,8 @@ impl Vault {
     /// The file of a rotation in flight.
     #[must_use]
     pub fn rotation(&self, id: &str) -> PathBuf {
-        self.path.with_file_name(format!("{}.{id}{ROTATION}", self.stem()))
+        self.path
+            .with_file_name(format!("{}.{id}{ROTATION}", self.stem()))
     }
 
     /// Opens the file of a rotation: a flat mapping, like a bundle.

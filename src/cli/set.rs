@@ -7,7 +7,7 @@ use crate::project::{self, Project};
 use crate::secret::{Name, Secret};
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The largest value, in bytes: four of the largest that an environment carries, for those that go to a file.
 const MAX_VALUE: usize = 512 * 1024;
@@ -48,7 +48,8 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             .into());
     }
     let (profile, said) = project.profile(args.profile.as_deref())?;
-    let value = project::encoded(value(args, name, shell)?, name, variable)?;
+    let value = value(name, args.from_file.as_deref(), args.verbatim, shell)?;
+    let value = project::encoded(value, name, variable)?;
     let vault = project.vault(said);
     let bundle = vault.bundle_for(&variable.bundle)?;
     let path = vault.file(&bundle);
@@ -79,9 +80,14 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
-/// The new value.
-fn value(args: &Args, name: &Name, shell: &Shell) -> Result<Secret, Problem> {
-    let mut bytes = match &args.from_file {
+/// A new value: of a file, of stdin, or typed.
+pub(super) fn value(
+    name: &Name,
+    from_file: Option<&Path>,
+    verbatim: bool,
+    shell: &Shell,
+) -> Result<Secret, Problem> {
+    let mut bytes = match from_file {
         Some(path) => {
             let cannot = |error: &io::Error| {
                 let message = match error.kind() {
@@ -118,10 +124,10 @@ fn value(args: &Args, name: &Name, shell: &Shell) -> Result<Secret, Problem> {
         )
         .help("keep large files out of a vault: encrypt them with age -R beside it"));
     }
-    if !args.verbatim && bytes.last() == Some(&b'\n') {
+    if !verbatim && bytes.last() == Some(&b'\n') {
         bytes.pop();
     }
-    if bytes.is_empty() && args.from_file.is_none() {
+    if bytes.is_empty() && from_file.is_none() {
         return Err(Problem::new("no-value", "stdin was empty; nothing was changed")
             .help(format!("for an empty value: dotage set {name} --from-file /dev/null, to remove it: dotage unset {name}")));
     }

@@ -130,6 +130,29 @@ impl Project {
         Ok(names.iter().any(|name| all.contains_key(name)))
     }
 
+    /// The recipes of a profile's targets that show one of the names, or a value that is made of it.
+    ///
+    /// # Errors
+    /// What is wrong with a target or its template.
+    pub fn recipes_showing(
+        &self,
+        profile: &str,
+        names: &[&Name],
+    ) -> Result<Vec<Recipe>, Vec<Problem>> {
+        let fallback = self.profile(None).map(|(name, _)| name);
+        let mut recipes = Vec::new();
+        for (name, target) in &self.inventory.targets {
+            let own = target.profile.as_ref().map(|own| own.value.as_str());
+            if own.or(fallback.as_deref().ok()) == Some(profile) {
+                let recipe = self.recipe(name, target, profile)?;
+                if self.shows(&recipe, names)? {
+                    recipes.push(recipe);
+                }
+            }
+        }
+        Ok(recipes)
+    }
+
     /// The variables that a recipe may show.
     pub(super) fn visible(&self, recipe: &Recipe) -> Result<Wanted<'_>, Problem> {
         let mut visible = self.names(recipe.service.as_deref())?;

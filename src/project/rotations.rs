@@ -151,7 +151,10 @@ impl Project {
                 )));
             }
         }
-        let opened = vault.open(Some(&self.bundles_of(&vault, plan.names.iter().copied())?), identities)?;
+        let opened = vault.open(
+            Some(&self.bundles_of(&vault, plan.names.iter().copied())?),
+            identities,
+        )?;
         let mut secrets = opened.secrets;
         let mut pairs = BTreeMap::new();
         for (name, new) in new {
@@ -161,7 +164,10 @@ impl Project {
                     format!("{name} has no value in profile {} to rotate", plan.profile),
                 )
                 .at(Place::file(&self.inventory.path))
-                .help(format!("give it its first one: dotage generate {name} --profile {}", plan.profile)));
+                .help(format!(
+                    "give it its first one: dotage generate {name} --profile {}",
+                    plan.profile
+                )));
             };
             if old.same(&new) {
                 return Err(Problem::new(
@@ -377,7 +383,11 @@ impl Project {
         if !told.is_empty() {
             return Ok(told);
         }
-        Ok(self.flight(profile, id, identities)?.pairs.into_keys().collect())
+        Ok(self
+            .flight(profile, id, identities)?
+            .pairs
+            .into_keys()
+            .collect())
     }
 
     /// The bundles that hold these names.

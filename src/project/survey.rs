@@ -159,11 +159,16 @@ impl Project {
         match vault.rotations() {
             Err(problem) => found.push(ruled(problem, "vault")),
             Ok(rotations) => found.extend(rotations.into_iter().map(|(id, path)| {
-                Problem::new("rotation-in-flight", format!("rotation {id} is not finished"))
-                    .at(Place::file(path))
-                    .severity(Severity::Warning)
-                    .help(format!("dotage rotate --resume {id} --profile {profile}    (or --rollback)"))
-                    .into()
+                Problem::new(
+                    "rotation-in-flight",
+                    format!("rotation {id} is not finished"),
+                )
+                .at(Place::file(path))
+                .severity(Severity::Warning)
+                .help(format!(
+                    "dotage rotate --resume {id} --profile {profile}    (or --rollback)"
+                ))
+                .into()
             })),
         }
         found

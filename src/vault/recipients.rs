@@ -189,7 +189,10 @@ impl Recipients {
         if shared.is_empty() {
             return Err(Problem::new(
                 "no-shared-reader",
-                format!("nobody in it is also in {}, so nobody can change both bundles together", other.path.display()),
+                format!(
+                    "nobody in it is also in {}, so nobody can change both bundles together",
+                    other.path.display()
+                ),
             )
             .at(Place::file(&self.path))
             .help("add somebody to both who may read both: dotage recipients add"));
