@@ -23,6 +23,7 @@ mod init;
 mod keygen;
 mod lint;
 mod list;
+mod log;
 mod man;
 mod recipients;
 mod render;
@@ -94,6 +95,7 @@ enum Verb {
     Set(set::Args),
     Get(get::Args),
     List(list::Args),
+    Log(log::Args),
     Unset(unset::Args),
     Edit(edit::Args),
     Generate(generate::Args),
@@ -200,6 +202,7 @@ pub fn main() -> ExitCode {
         Verb::Set(args) => set::run(&args, &shell),
         Verb::Get(args) => get::run(&args, &shell),
         Verb::List(args) => list::run(&args, &shell),
+        Verb::Log(args) => log::run(&args),
         Verb::Unset(args) => unset::run(&args, &shell),
         Verb::Edit(args) => edit::run(&args, &shell),
         Verb::Generate(args) => generate::run(&args, &shell),

@@ -15,8 +15,10 @@
 //!
 //! The actor is a word, not a proof: the commit that brings the entry may be signed, a line of text can't be.
 
+mod verify;
 mod who;
 
+pub use verify::{RULES, problems as verify};
 pub use who::{Who, who};
 
 use crate::file;

@@ -6,6 +6,7 @@
 //! so that whoever can open it can go on, with nothing but the repository. It is whole from its first moment: the new
 //! values are made before it is written, and it is written before anything else is done.
 
+use super::record::MAX_FILE;
 use super::{Project, Wanted, decoded};
 use crate::inventory::Variable;
 use crate::journal::{Entry, Written};
@@ -206,12 +207,8 @@ impl Project {
         let (_, said) = self.profile(Some(&flight.profile))?;
         let vault = self.vault(said);
         let told = |sha256: String| {
-            let path = vault.rotation(&flight.id);
-            let inside = path.strip_prefix(&self.root).unwrap_or(&path);
-            vec![Written {
-                path: inside.display().to_string(),
-                sha256,
-            }]
+            let path = self.inside(&vault.rotation(&flight.id));
+            vec![Written { path, sha256 }]
         };
         // A kill between the file and the journal left a ciphertext that no entry tells of.
         if let Ok(bytes) = file::read(&vault.rotation(&flight.id), MAX_FILE) {
@@ -401,9 +398,6 @@ impl Project {
             .collect()
     }
 }
-
-/// The largest file of a rotation whose hash is taken, in bytes: it holds a few values twice.
-const MAX_FILE: usize = 64 << 20;
 
 impl Flight {
     /// What its file holds.
