@@ -2,29 +2,57 @@
 
 mod act;
 mod edit;
+mod run;
 
 pub use act::act;
 pub use edit::edit;
+pub use run::{Failed, Program, Redacted, hijacks, leads_to_an_identity};
 
 use crate::problem::Problem;
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
+};
 use std::io::Read;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
 /// The most that a command may print: an identity file is a few hundred bytes, an SSH key a few thousand.
 const OUTPUT_LIMIT: usize = 64 * 1024;
 
+/// One environment string, `NAME=value` without its NUL: `MAX_ARG_STRLEN` of Linux's execve(2).
+const ENVIRONMENT_STRING: usize = 131_071;
+
+/// How large a core file might have been before [`harden`].
+static CORE: OnceLock<Rlimit> = OnceLock::new();
+
 /// Closes this process: no core file, and no debugger or /proc reader of the same user. To be called first of all.
 ///
-/// Where the system doesn't allow it there is nothing to do about it, so nothing is said.
+/// Where the system doesn't allow it there is nothing to do about it, so nothing is said. The hard limit stays: whoever
+/// isn't root could not raise it again for a program that `run` starts.
 pub fn harden() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    let none = Rlimit {
+    let before = CORE.get_or_init(|| getrlimit(Resource::Core));
+    let _ = setrlimit(Resource::Core, none(before));
+}
+
+fn none(before: &Rlimit) -> Rlimit {
+    Rlimit {
         current: Some(0),
-        maximum: Some(0),
+        maximum: before.maximum,
+    }
+}
+
+/// Starts something with the limits that we were started with. We have them ourselves meanwhile, and still can't be
+/// dumped.
+fn restored<T>(start: impl FnOnce() -> T) -> T {
+    let Some(before) = CORE.get() else {
+        return start();
     };
-    let _ = setrlimit(Resource::Core, none);
+    let _ = setrlimit(Resource::Core, *before);
+    let result = start();
+    let _ = setrlimit(Resource::Core, none(before));
+    result
 }
 
 /// What a command prints. It is given as one string, split into words as a shell does; no shell runs it. It shares

@@ -28,6 +28,7 @@ mod man;
 mod recipients;
 mod render;
 mod rotate;
+mod run;
 mod schema;
 mod set;
 mod unset;
@@ -104,6 +105,7 @@ enum Verb {
     Recipients(recipients::Args),
     Render(render::Args),
     Rotate(rotate::Args),
+    Run(run::Args),
     Lint(lint::Args),
     Explain(explain::Args),
     Schema(schema::Args),
@@ -131,6 +133,17 @@ fn version() -> &'static str {
             env!("CARGO_PKG_VERSION")
         )
     })
+}
+
+/// How `run` exits when the program has not begun, whatever was wrong: every other code is the program's.
+const FAILED_TO_RUN: u8 = 125;
+
+/// Whether a command line that can't be understood was to run a program.
+fn is_run() -> bool {
+    std::env::args_os()
+        .skip(1)
+        .take_while(|word| word != "--")
+        .any(|word| word == "run")
 }
 
 /// How a verb that did its work ends.
@@ -170,8 +183,23 @@ pub fn main() -> ExitCode {
             "dotage: internal error{place}\nhelp: report this line; it holds no secret"
         ));
     }));
-    let cli = Cli::try_parse().unwrap_or_else(|error| unrepeated(error).exit());
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let error = unrepeated(error);
+            let _ = error.print();
+            return match error.exit_code() {
+                0 => ExitCode::SUCCESS,
+                _ if is_run() => ExitCode::from(FAILED_TO_RUN),
+                _ => ExitCode::from(2),
+            };
+        }
+    };
     let shell = cli.shell;
+    let failed = match cli.verb {
+        Verb::Run(_) => FAILED_TO_RUN,
+        _ => 2,
+    };
     // With it, the age crate prints what passes between it and a plugin, a file's key included.
     if std::env::var_os("AGEDEBUG").is_some() {
         say(Problem::new(
@@ -179,7 +207,7 @@ pub fn main() -> ExitCode {
             "AGEDEBUG is set, which makes age print keys to stderr",
         )
         .help("unset AGEDEBUG"));
-        return ExitCode::from(2);
+        return ExitCode::from(failed);
     }
     if let Some(directory) = &shell.directory
         && let Err(error) = std::env::set_current_dir(directory)
@@ -193,7 +221,7 @@ pub fn main() -> ExitCode {
         )
         .at(Place::file(directory))
         .help("name the folder of a project, or one in it: dotage -C DIR …"));
-        return ExitCode::from(2);
+        return ExitCode::from(failed);
     }
     let result = match cli.verb {
         Verb::Demo(args) => demo::run(&args, &shell),
@@ -211,6 +239,7 @@ pub fn main() -> ExitCode {
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
         Verb::Rotate(args) => rotate::run(&args, &shell),
+        Verb::Run(args) => return run::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),

@@ -16,6 +16,7 @@ mod line;
 
 use crate::dialect::{Dialect, Entries};
 use crate::problem::{Place, Problem, Severity};
+use crate::secret;
 use form::Found;
 use line::{Assignment, Form, Shape, Statement, assigns, blank, statements, word};
 use std::borrow::Cow;
@@ -120,37 +121,6 @@ pub const USUAL: [Dialect; 5] = [
     Dialect::Shell,
     Dialect::Node,
     Dialect::Python,
-];
-
-/// Names that make a program load code, run one, or look for its parts elsewhere.
-const STEERING: &[&str] = &[
-    "BASH_ENV",
-    "GCONV_PATH",
-    "GIT_ASKPASS",
-    "GIT_DIR",
-    "GIT_EDITOR",
-    "GIT_EXEC_PATH",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_PAGER",
-    "GIT_PROXY_COMMAND",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "IFS",
-    "JAVA_TOOL_OPTIONS",
-    "JDK_JAVA_OPTIONS",
-    "NODE_OPTIONS",
-    "NODE_PATH",
-    "PATH",
-    "PERL5LIB",
-    "PERL5OPT",
-    "PROMPT_COMMAND",
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-    "RUBYLIB",
-    "RUBYOPT",
-    "SHELLOPTS",
-    "ZDOTDIR",
 ];
 
 /// `MAX_ARG_STRLEN` of Linux's execve(2) without its NUL.
@@ -547,11 +517,7 @@ impl Lint<'_> {
             return;
         };
         // Many a program calls its stage ENV; a shell takes it for a path.
-        let steers = STEERING.contains(&name)
-            || ["LD_", "DYLD_", "DOTENV_CONFIG_", "GIT_CONFIG"]
-                .iter()
-                .any(|start| name.starts_with(start))
-            || (name == "ENV" && assignment.value.contains(&b'/'));
+        let steers = secret::steers(name) || (name == "ENV" && assignment.value.contains(&b'/'));
         if steers {
             self.problems.push(
                 Problem::new(

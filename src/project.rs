@@ -8,6 +8,7 @@
 //! Identities are looked for in two steps. What a variable names (`DOTAGE_IDENTITY…`) is meant, and is all that is used;
 //! without one, each of the usual files that exists may open the vault.
 
+mod given;
 mod identity;
 mod record;
 mod render;
@@ -15,6 +16,7 @@ mod rotations;
 mod sources;
 mod survey;
 
+pub use given::{Asked, Given, Origin, Origins, given};
 pub use identity::{default_file, identities, is_material};
 pub use render::{Made, Recipe};
 pub use rotations::{Flight, Pair};

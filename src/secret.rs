@@ -86,6 +86,55 @@ impl Borrow<str> for Name {
     }
 }
 
+/// The names of [`steers`], and beside them what begins like one of a family.
+const STEERING: &[&str] = &[
+    "BASH_ENV",
+    "DOTNET_STARTUP_HOOKS",
+    "GCONV_PATH",
+    "GIT_ASKPASS",
+    "GIT_DIR",
+    "GIT_EDITOR",
+    "GIT_EXEC_PATH",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_PAGER",
+    "GIT_PROXY_COMMAND",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GLIBC_TUNABLES",
+    "IFS",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "LESSOPEN",
+    "LUA_INIT",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "OPENSSL_CONF",
+    "PATH",
+    "PERL5DB",
+    "PERL5LIB",
+    "PERL5OPT",
+    "PROMPT_COMMAND",
+    "PS4",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "RUBYLIB",
+    "RUBYOPT",
+    "SHELLOPTS",
+    "SSH_ASKPASS",
+    "ZDOTDIR",
+    "_JAVA_OPTIONS",
+];
+
+/// Whether a name makes a program load code, run one, or look for its parts elsewhere, whatever program that is.
+#[must_use]
+pub fn steers(name: &str) -> bool {
+    STEERING.contains(&name)
+        || ["LD_", "DYLD_", "DOTENV_CONFIG_", "GIT_CONFIG"]
+            .iter()
+            .any(|start| name.starts_with(start))
+}
+
 /// The secrets that a verb works on, by name.
 pub type Secrets = BTreeMap<Name, Secret>;
 

@@ -43,10 +43,7 @@ fn a_process_of_its_own_edits_or_is_hardened() {
     }
     let output = this("HARDEN").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        text.contains(r#""file", "size", "0", "0", "bytes""#),
-        "{text}"
-    );
+    assert!(text.contains(r#""file", "size", "0", "#), "{text}");
     assert!(text.contains("\nNotDumpable\n"), "{text}");
 }
 

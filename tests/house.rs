@@ -37,6 +37,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("zeroizing_alloc", &["main"]),
     ("clap", &["cli"]),
     ("shell_words", &["child", "vault"]),
+    ("pty_process", &["child"]),
 ];
 
 struct Source {
