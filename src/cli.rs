@@ -19,6 +19,7 @@ mod explain;
 mod form;
 mod generate;
 mod get;
+mod incident;
 mod init;
 mod keygen;
 mod lint;
@@ -105,6 +106,7 @@ enum Verb {
     Recipients(recipients::Args),
     Render(render::Args),
     Rotate(rotate::Args),
+    Incident(incident::Args),
     Run(run::Args),
     Lint(lint::Args),
     Explain(explain::Args),
@@ -239,6 +241,7 @@ pub fn main() -> ExitCode {
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
         Verb::Rotate(args) => rotate::run(&args, &shell),
+        Verb::Incident(args) => incident::run(&args, &shell),
         Verb::Run(args) => return run::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),

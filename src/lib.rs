@@ -9,6 +9,7 @@ pub mod dialect;
 pub mod environment;
 pub mod file;
 pub mod generate;
+pub mod incident;
 pub mod inventory;
 pub mod journal;
 pub mod lint;

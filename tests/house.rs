@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
         "file", "yaml", "generate", "redact", "template", "report", "lint",
     ],
     &["vault", "inventory", "child", "journal"],
-    &["contract", "environment", "rotation"],
+    &["contract", "environment", "incident", "rotation"],
     &["project"],
     &["cli"],
 ];

@@ -15,11 +15,11 @@ mod playbook;
 use super::{Done, Failure, Shell, generate, say, set};
 use crate::generate as generator;
 use crate::inventory::Variable;
-use crate::journal::{self, Entry};
+use crate::journal;
 use crate::problem::{Place, Problem};
 use crate::project::{self, Flight, Project};
 use crate::rotation::{self, Plan};
-use crate::secret::{Name, Secrets};
+use crate::secret::{Name, Secret, Secrets};
 use crate::time::Time;
 use drive::Drive;
 use std::collections::BTreeSet;
@@ -77,6 +77,39 @@ pub(super) struct Args {
     json: bool,
 }
 
+impl Args {
+    fn how(&self) -> How {
+        How {
+            step: self.step,
+            done: self.done,
+            in_window: self.in_window,
+            reason: self.reason.clone(),
+            incident: self.incident.clone(),
+            json: self.json,
+            printed: false,
+        }
+    }
+}
+
+/// How rotations are done.
+#[derive(Clone, Default)]
+pub(super) struct How {
+    /// One step and no more.
+    pub(super) step: bool,
+    /// The next step was done by other means.
+    pub(super) done: bool,
+    /// A maintenance window is open.
+    pub(super) in_window: bool,
+    /// Why, for the journal.
+    pub(super) reason: Option<String>,
+    /// The incident, for the journal.
+    pub(super) incident: Option<String>,
+    /// Whether each rotation is told as JSON.
+    pub(super) json: bool,
+    /// Whether commands are printed and not run, as in a drill.
+    pub(super) printed: bool,
+}
+
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let project = Project::find()?;
     let (profile, _) = project.profile(args.profile.as_deref())?;
@@ -92,42 +125,71 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         say(format!("nothing to rotate in profile {profile}"));
         return Ok(Done::Well);
     }
+    let how = args.how();
     for plan in &plans {
         if args.dry_run {
             playbook::show(&project, plan, None, args.json)?;
             continue;
         }
-        project.journal().ready()?;
-        let _lock = drive::lock(&project)?;
-        let drive = Drive::new(&project, plan, args, shell)?;
-        let mut new = Secrets::new();
-        for (name, variable) in plan.variables() {
-            let value = if variable.is_generated() {
-                generate::generated(name, variable, &project)?
-            } else {
-                set::value(name, None, false, shell)?
-            };
-            new.insert(name.clone(), project::encoded(value, name, variable)?);
-        }
-        let id = generator::id()
-            .map_err(|failed| Problem::new("generator", failed.to_string()).help("try again"))?;
-        let entry = Entry {
-            reason: args.reason.clone(),
-            incident: args.incident.clone(),
-            ..Entry::of_rotation(profile, "done")
-        };
-        let flight = project.begin(plan, &id, new, drive.identities(), &entry)?;
-        say(format!(
-            "rotation {id} of {}: stage: done",
-            listed(&plan.names)
-        ));
-        if args.step {
-            drive.stop(&flight)?;
-        } else {
-            drive.go(flight)?;
-        }
+        begin(&project, plan, &how, shell)?;
     }
     Ok(Done::Well)
+}
+
+/// Begins a rotation, and does its steps.
+pub(super) fn begin(
+    project: &Project,
+    plan: &Plan<'_>,
+    how: &How,
+    shell: &Shell,
+) -> Result<(), Failure> {
+    project.journal().ready()?;
+    let _lock = drive::lock(project)?;
+    let drive = Drive::new(project, plan, how, shell)?;
+    let mut new = Secrets::new();
+    for (name, variable) in plan.variables() {
+        let value = if variable.is_generated() {
+            generate::generated(name, variable, project)?
+        } else if how.printed {
+            random()?
+        } else {
+            set::value(name, None, false, shell)?
+        };
+        new.insert(name.clone(), project::encoded(value, name, variable)?);
+    }
+    let id = generator::id()
+        .map_err(|failed| Problem::new("generator", failed.to_string()).help("try again"))?;
+    let flight = project.begin(plan, &id, new, drive.identities(), &drive.entry("done"))?;
+    say(format!(
+        "rotation {id} of {}: stage: done",
+        listed(&plan.names)
+    ));
+    if how.step {
+        drive.stop(&flight)
+    } else {
+        drive.go(flight)
+    }
+}
+
+/// A value for a drill, which nobody judges.
+fn random() -> Result<Secret, Problem> {
+    generator::random(24, generator::Encoding::Base64Url)
+        .map_err(|failed| Problem::new("generator", failed.to_string()).help("try again"))
+}
+
+/// Goes on with a rotation in flight to its end.
+pub(super) fn resume(
+    project: &Project,
+    profile: &str,
+    id: &str,
+    how: &How,
+    shell: &Shell,
+) -> Result<(), Failure> {
+    project.journal().ready()?;
+    let _lock = drive::lock(project)?;
+    let flight = project.flight(profile, id, &shell.identities()?)?;
+    let plan = Plan::resumed(&project.inventory, profile, declared(project, &flight)?);
+    Drive::new(project, &plan, how, shell)?.go(flight)
 }
 
 /// Goes on with a rotation in flight, forwards or back.
@@ -154,7 +216,8 @@ fn go_on(
     let _lock = drive::lock(project)?;
     // What somebody did while we waited for nothing but the lock is read again.
     let flight = project.flight(profile, &id, &identities)?;
-    let drive = Drive::new(project, &plan, args, shell)?;
+    let how = args.how();
+    let drive = Drive::new(project, &plan, &how, shell)?;
     if args.abort.is_some() {
         drive.abort(flight)?;
     } else if args.rollback.is_some() {

@@ -1,7 +1,7 @@
 //! Doing the steps of a rotation: each is written down, done, and written down again.
 
 use super::super::{Failure, Shell, print, say};
-use super::Args;
+use super::How;
 use crate::child;
 use crate::file::{self, Change};
 use crate::journal::Entry;
@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Drive<'a> {
     project: &'a Project,
     plan: &'a Plan<'a>,
-    args: &'a Args,
+    how: &'a How,
     shell: &'a Shell,
     identities: Identities,
 }
@@ -50,14 +50,14 @@ impl<'a> Drive<'a> {
     pub(super) fn new(
         project: &'a Project,
         plan: &'a Plan<'a>,
-        args: &'a Args,
+        how: &'a How,
         shell: &'a Shell,
     ) -> Result<Self, Problem> {
         Ok(Drive {
             identities: shell.identities()?,
             project,
             plan,
-            args,
+            how,
             shell,
         })
     }
@@ -92,7 +92,7 @@ impl<'a> Drive<'a> {
             if ends {
                 return self.report(&flight, None);
             }
-            if self.args.step || self.args.done {
+            if self.how.step || self.how.done {
                 return self.stop(&flight);
             }
         }
@@ -154,7 +154,7 @@ impl<'a> Drive<'a> {
 
     /// A step: written down as begun, done, and written down as done. Tells whether it was the last.
     fn one(&self, flight: &mut Flight, step: &Step, values: &Values) -> Result<bool, Failure> {
-        if self.args.done && !step.is_outside() {
+        if self.how.done && !step.is_outside() {
             return Err(Problem::new(
                 "not-by-hand",
                 format!("`{step}` is what dotage itself does"),
@@ -172,7 +172,7 @@ impl<'a> Drive<'a> {
         if !ends {
             self.project
                 .save(flight, &self.identities, &self.entry("begun"))?;
-            if !self.args.done
+            if !self.how.done
                 && let Err(failure) = self.act(flight, step, values)
             {
                 self.project.tell_of(flight, &self.took("failed", began))?;
@@ -239,7 +239,7 @@ impl<'a> Drive<'a> {
     /// Every command of a step must succeed.
     fn all(&self, step: &Step, given: &[(Name, &Secret)], values: &Values) -> Result<(), Problem> {
         for command in self.plan.commands(step) {
-            let code = self.run(command, given, values)?;
+            let code = self.run(command, given, true, values)?;
             if code != 0 {
                 return Err(exited(command, code));
             }
@@ -273,7 +273,7 @@ impl<'a> Drive<'a> {
         let began = Instant::now();
         for command in commands {
             loop {
-                let code = self.run(command, given, values)?;
+                let code = self.run(command, given, wanted, values)?;
                 if (code == 0) == wanted {
                     break;
                 }
@@ -298,8 +298,13 @@ impl<'a> Drive<'a> {
         &self,
         command: &str,
         given: &[(Name, &Secret)],
+        wanted: bool,
         values: &Values,
     ) -> Result<u8, Problem> {
+        if self.how.printed {
+            say(format!("  would run: {command}"));
+            return Ok(u8::from(!wanted));
+        }
         child::act(command, &self.project.root, given, &values.needles)
     }
 
@@ -326,7 +331,7 @@ impl<'a> Drive<'a> {
     fn window(&self, flight: &Flight, step: &Step) -> Result<(), Failure> {
         let windows = self.plan.windows();
         let begins = flight.at.step == Step::Stage && !step.is_back();
-        if !begins || self.args.in_window || windows.is_empty() {
+        if !begins || self.how.in_window || windows.is_empty() {
             return Ok(());
         }
         Err(Problem::new(
@@ -375,10 +380,10 @@ impl<'a> Drive<'a> {
         }
     }
 
-    fn entry(&self, outcome: &str) -> Entry {
+    pub(super) fn entry(&self, outcome: &str) -> Entry {
         Entry {
-            reason: self.args.reason.clone(),
-            incident: self.args.incident.clone(),
+            reason: self.how.reason.clone(),
+            incident: self.how.incident.clone(),
             ..Entry::of_rotation(&self.plan.profile, outcome)
         }
     }
@@ -402,7 +407,7 @@ impl<'a> Drive<'a> {
                 format!("{names}: rotated (rotation {})", flight.id)
             });
         }
-        if !self.args.json {
+        if !self.how.json {
             return Ok(());
         }
         let object = json!({
