@@ -115,13 +115,11 @@ impl Object for Visible {
             "profile" => Some(Value::from(scope.profile.as_str())),
             "service" => scope.service.as_deref().map(Value::from),
             "env" => Some(Value::from(scope.env.clone())),
-            "previous" => Some(
-                scope
-                    .previous
-                    .iter()
-                    .map(|(name, secret)| (name.as_str().to_owned(), value_of(secret)))
-                    .collect(),
-            ),
+            "previous" => {
+                let previous = scope.previous.iter();
+                let previous = previous.map(|(name, secret)| (name.as_str(), value_of(secret)));
+                Some(Value::from(previous.collect::<BTreeMap<_, _>>()))
+            }
             "variables" => Some(
                 scope
                     .variables

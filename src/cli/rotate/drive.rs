@@ -90,6 +90,12 @@ impl<'a> Drive<'a> {
             self.window(&flight, &step)?;
             let ends = self.one(&mut flight, &step, &values)?;
             if ends {
+                let names = super::listed(&self.plan.names);
+                let how = match flight.at.reached {
+                    Some(_) => "the old values are in use again",
+                    None => "rotated",
+                };
+                say(format!("{names}: {how} (rotation {})", flight.id));
                 return self.report(&flight, None);
             }
             if self.how.step || self.how.done {
@@ -396,17 +402,6 @@ impl<'a> Drive<'a> {
     }
 
     fn report(&self, flight: &Flight, next: Option<&Step>) -> Result<(), Failure> {
-        if next.is_none() {
-            let names = super::listed(&self.plan.names);
-            say(if flight.at.reached.is_some() {
-                format!(
-                    "{names}: the old values are in use again (rotation {})",
-                    flight.id
-                )
-            } else {
-                format!("{names}: rotated (rotation {})", flight.id)
-            });
-        }
         if !self.how.json {
             return Ok(());
         }
