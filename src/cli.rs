@@ -32,6 +32,7 @@ mod rotate;
 mod run;
 mod schema;
 mod set;
+mod status;
 mod unset;
 
 use crate::child;
@@ -102,6 +103,7 @@ enum Verb {
     Edit(edit::Args),
     Generate(generate::Args),
     Check(check::Args),
+    Status(status::Args),
     Bootstrap(bootstrap::Args),
     Recipients(recipients::Args),
     Render(render::Args),
@@ -237,6 +239,7 @@ pub fn main() -> ExitCode {
         Verb::Edit(args) => edit::run(&args, &shell),
         Verb::Generate(args) => generate::run(&args, &shell),
         Verb::Check(args) => check::run(&args, &shell),
+        Verb::Status(args) => status::run(&args, &shell),
         Verb::Bootstrap(args) => bootstrap::run(&args, &shell),
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),

@@ -20,6 +20,7 @@ pub mod redact;
 pub mod report;
 pub mod rotation;
 pub mod secret;
+pub mod status;
 pub mod template;
 pub mod time;
 pub mod vault;

@@ -95,23 +95,24 @@ fn people(problems: &[Problem]) -> String {
 }
 
 fn json(problems: &[Problem]) -> String {
-    let number = |number: usize| (number > 0).then_some(number);
-    let problems: serde_json::Value = problems
-        .iter()
-        .map(|problem| {
-            let place = problem.place.as_ref();
-            json!({
-                "rule": problem.rule,
-                "severity": word(problem.severity),
-                "path": path(problem),
-                "line": place.and_then(|place| number(place.line)),
-                "column": place.and_then(|place| number(place.column)),
-                "message": shown(&problem.message),
-                "help": problem.help.as_deref().map(shown),
-            })
-        })
-        .collect();
+    let problems: serde_json::Value = problems.iter().map(object).collect();
     format!("{problems:#}\n")
+}
+
+/// A problem as the object that it is in JSON.
+#[must_use]
+pub fn object(problem: &Problem) -> serde_json::Value {
+    let number = |number: usize| (number > 0).then_some(number);
+    let place = problem.place.as_ref();
+    json!({
+        "rule": problem.rule,
+        "severity": word(problem.severity),
+        "path": path(problem),
+        "line": place.and_then(|place| number(place.line)),
+        "column": place.and_then(|place| number(place.column)),
+        "message": shown(&problem.message),
+        "help": problem.help.as_deref().map(shown),
+    })
 }
 
 /// The word for a severity, the same in JSON and SARIF.

@@ -508,6 +508,51 @@ pub fn derive(
     Ok(Secret::new(text.into_bytes()))
 }
 
+/// A page of HTML: a template of our own over facts that hold no secret. Each `{{ … }}` is escaped; nothing in the
+/// template can turn that off.
+///
+/// # Errors
+/// What is wrong with the template.
+pub fn page(source: &str, facts: &serde_json::Value) -> Result<String, Problem> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_auto_escape_callback(|_| AutoEscape::Html);
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
+    env.set_syntax(syntax.unwrap_or_default());
+    env.remove_filter("safe");
+    env.render_str(source, fact(facts)).map_err(|error| {
+        let (rule, message, help) = words(&error);
+        let line = error.line().unwrap_or(0);
+        Problem::new(
+            rule,
+            format!("line {line} of the page's template: {message}"),
+        )
+        .help(help)
+    })
+}
+
+/// A JSON value as the engine takes it.
+fn fact(value: &serde_json::Value) -> Value {
+    use serde_json::Value as Json;
+    match value {
+        Json::Null => Value::from(()),
+        Json::Bool(bool) => Value::from(*bool),
+        Json::Number(number) => match number.as_i64() {
+            Some(number) => Value::from(number),
+            None => Value::from(number.as_f64().unwrap_or_default()),
+        },
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(list) => list.iter().map(fact).collect(),
+        Json::Object(object) => {
+            let facts = object.iter().map(|(key, value)| (key.clone(), fact(value)));
+            Value::from(facts.collect::<BTreeMap<String, Value>>())
+        }
+    }
+}
+
 /// The names that a `derive:` expression is made of.
 ///
 /// # Errors

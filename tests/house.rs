@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["vault", "inventory", "child", "journal"],
     &["contract", "environment", "incident", "rotation"],
-    &["project"],
+    &["project", "status"],
     &["cli"],
 ];
 

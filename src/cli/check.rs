@@ -1,8 +1,9 @@
 //! `dotage check`: does every profile keep its contract?
 
 use super::{Done, Failure, Shell, form, say};
-use crate::contract::{self, Facts, Finding, Held};
+use crate::contract::{self, Facts, Finding, Held, Past};
 use crate::inventory::Profile;
+use crate::journal::Entry;
 use crate::problem::{Problem, Severity};
 use crate::project::{Project, ruled};
 use crate::time::Time;
@@ -35,14 +36,61 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             .map(|(name, profile)| (name.as_str(), profile))
             .collect(),
     };
-    let (held, mut found, closed) = if args.no_vault {
+    let judged = judge(&project, &profiles, args.no_vault, shell)?;
+    let mut problems: Vec<Problem> = Vec::new();
+    for judgement in judged.judgements {
+        say(summary(judgement.profile, &judgement.problems));
+        // What two profiles share (a file, a template, a name that nothing uses) is told once.
+        let new = |problem: &Problem| !problems.contains(problem);
+        let new: Vec<Problem> = judgement.problems.into_iter().filter(new).collect();
+        problems.extend(new);
+    }
+    let done = args.form.tell(&problems, contract::RULES)?;
+    if judged.closed.is_empty() {
+        Ok(done)
+    } else {
+        Err(Failure(judged.closed))
+    }
+}
+
+/// Profiles held to their contracts.
+pub(super) struct Judged<'a> {
+    /// The moment that they were judged at.
+    pub(super) now: Time,
+    /// What the vaults hold that were opened.
+    pub(super) held: BTreeMap<&'a str, Held>,
+    /// The journal; none when it can't be read.
+    pub(super) entries: Option<Vec<Entry>>,
+    /// One for each profile that was asked for.
+    pub(super) judgements: Vec<Judgement<'a>>,
+    /// The reasons why a profile that was asked for did not open.
+    pub(super) closed: Vec<Problem>,
+}
+
+/// What is said of one of them.
+pub(super) struct Judgement<'a> {
+    /// The profile.
+    pub(super) profile: &'a str,
+    /// What is recorded of its past; none when the journal can't be read.
+    pub(super) past: Option<Past>,
+    /// Its problems; the first profile's also those of files, which belong to none.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Judges profiles, with what their vaults hold unless none is to be opened.
+pub(super) fn judge<'a>(
+    project: &'a Project,
+    profiles: &[(&'a str, &'a Profile)],
+    no_vault: bool,
+    shell: &Shell,
+) -> Result<Judged<'a>, Failure> {
+    let (held, mut found, closed) = if no_vault {
         (BTreeMap::new(), BTreeMap::new(), Vec::new())
     } else {
-        open(&project, &profiles, shell)?
+        open(project, profiles, shell)?
     };
     let published = project.published();
     let now = Time::now();
-    let mut problems: Vec<Problem> = Vec::new();
     let mut once = project.plaintext();
     let entries = match project.journal().entries() {
         Ok(entries) => Some(entries),
@@ -55,7 +103,8 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             None
         }
     };
-    for (profile, said) in &profiles {
+    let mut judgements = Vec::with_capacity(profiles.len());
+    for (profile, said) in profiles {
         // A bundle's own fault is told once, by the half that needs no key.
         let mut found: Vec<Finding> = found.remove(profile).unwrap_or_default();
         let bundles = project.bundles(profile, said);
@@ -78,7 +127,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         let past = entries
             .as_ref()
             .map(|entries| project.past(profile, entries));
-        let these = contract::problems(Facts {
+        let problems = contract::problems(Facts {
             inventory: &project.inventory,
             profile,
             now,
@@ -89,18 +138,19 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             past: past.as_ref(),
             found,
         });
-        say(summary(profile, &these));
-        // What two profiles share (a file, a template, a name that nothing uses) is told once.
-        let new = |problem: &Problem| !problems.contains(problem);
-        let new: Vec<Problem> = these.into_iter().filter(new).collect();
-        problems.extend(new);
+        judgements.push(Judgement {
+            profile,
+            past,
+            problems,
+        });
     }
-    let done = args.form.tell(&problems, contract::RULES)?;
-    if closed.is_empty() {
-        Ok(done)
-    } else {
-        Err(Failure(closed))
-    }
+    Ok(Judged {
+        now,
+        held,
+        entries,
+        judgements,
+        closed,
+    })
 }
 
 type Opened<'a> = (

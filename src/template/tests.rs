@@ -44,6 +44,7 @@ fn render_beside(file: &str, files: &[(&str, &str)]) -> Result<String, String> {
             .map(|(key, value)| (name(key), Secret::new(value.as_bytes().to_vec())))
             .chain([(name("BYTES"), Secret::new(vec![0xff, 0xfe]))])
             .collect(),
+        previous: Secrets::new(),
         variables: vec![
             Listed {
                 name: name("PLAIN"),
@@ -413,5 +414,39 @@ fn a_secret_is_no_name() {
             "{message}"
         );
         assert!(!message.contains("abc-123"), "{message}");
+    }
+}
+
+#[test]
+fn a_page_shows_every_fact_as_text() {
+    let facts = serde_json::json!({
+        "text": "<b a='\"&{{ text }}", "none": null, "yes": true, "number": 41, "list": ["<", "&"], "object": {"of": ">"},
+    });
+    let made = |source: &str| page(source, &facts).map_err(|problem| problem.message);
+    for (source, text) in [
+        (
+            "<p class=\"{{ text }}\">{{ text }}",
+            "<p class=\"&lt;b a=&#x27;&quot;&amp;{{ text }}\">&lt;b a=&#x27;&quot;&amp;{{ text }}",
+        ),
+        ("{{ list|join(text[:1]) }}", "&lt;&lt;&amp;"),
+        ("{{ object.of ~ list[0] }}", "&gt;&lt;"),
+        (
+            "{% macro m(a) %}<i>{{ a }}</i>{% endmacro %}{{ m(text[:1]) }}",
+            "<i>&lt;</i>",
+        ),
+        (
+            "{% if none is none and yes %}{{ number + 1 }}{% endif %}",
+            "42",
+        ),
+    ] {
+        assert_eq!(made(source).as_deref(), Ok(text), "{source}");
+    }
+    for source in ["{{ text|safe }}", "{{ nothing }}", "{{ text"] {
+        assert!(
+            made(source)
+                .unwrap_err()
+                .starts_with("line 1 of the page's template: "),
+            "{source}"
+        );
     }
 }

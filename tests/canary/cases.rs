@@ -159,6 +159,25 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
                 "list --no-vault",
                 &["list", "--no-vault", "--service", "api", verbose],
             ),
+            case("check", &["check", verbose]).codes(&[1]),
+            case(
+                "check --json",
+                &["check", "-P", "production", "--json", verbose],
+            )
+            .codes(&[1]),
+            case("check --no-vault", &["check", "--no-vault", verbose]).codes(&[0, 1]),
+            case("status", &["status", verbose]),
+            case("status --json", &["status", "--json", verbose]),
+            case(
+                "status --html",
+                &["status", "--html", "out/status.html", verbose],
+            ),
+            case("status --no-vault", &["status", "--no-vault", verbose]),
+            case("explain", &["explain", "ASCII", verbose]),
+            case(
+                "explain --json",
+                &["explain", "URL", "-P", "production", "--json", verbose],
+            ),
             case("unset", &["unset", "ASCII", verbose]),
             case(
                 "unset -n",
@@ -276,6 +295,9 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
         &["list"],
         &["unset", "ASCII"],
         &["generate", "TOKEN"],
+        &["status"],
+        &["status", "--html", "out/status.html"],
+        &["explain", "ASCII"],
         &["bootstrap", "open"],
         &["bootstrap", "close"],
         &["recipients", "add", reader],
@@ -887,6 +909,14 @@ fn plaintexts(canaries: &Canaries, cases: &mut Vec<Case>) {
             &text,
         )
         .unwrap();
+        for shown in [&["check"][..], &["status", "--json"]] {
+            let armored = armored.clone();
+            cases.push(
+                case(format!("plaintext {index}: {shown:?}"), shown)
+                    .before(move |scene| put(&scene.vault(), armored.as_bytes(), 0o644))
+                    .codes(if shown[0] == "check" { &[0, 1] } else { &[0] }),
+            );
+        }
         for verb in [verbs[index % 6], verbs[(index + 1) % 6]] {
             let armored = armored.clone();
             cases.push(
