@@ -14,10 +14,10 @@ use crate::file;
 use crate::incident::{self, CLOSE, CONTAIN, Cause, Incident, OPEN, Response, VERIFY};
 use crate::journal::{self, Entry};
 use crate::problem::{Place, Problem};
-use crate::project::Project;
+use crate::project::{Project, Wanted};
 use crate::redact::Needles;
 use crate::rotation::{self, Plan};
-use crate::secret::Name;
+use crate::secret::{Name, Secrets};
 use crate::time::Time;
 use crate::{generate as generator, vault};
 use clap::Subcommand;
@@ -377,6 +377,8 @@ fn the_one<'e>(all: &[Incident<'e>], id: Option<&str>) -> Result<Incident<'e>, P
 
 /// What is left of an incident.
 struct Left<'a> {
+    /// The names that are exposed.
+    names: BTreeSet<&'a Name>,
     contain: Vec<&'a str>,
     /// The names to rotate; those that switch together in one group, in the order in which they are safe to rotate.
     rotate: Vec<BTreeSet<&'a Name>>,
@@ -435,6 +437,7 @@ fn left<'a>(project: &'a Project, incident: &Incident<'_>) -> Left<'a> {
         verify.retain(|command| !incident.did(VERIFY, command));
     }
     Left {
+        names,
         contain,
         rotate: groups,
         verify,
@@ -531,12 +534,25 @@ fn go(
             ..Entry::new(action, profile)
         })
     };
-    let nothing = Needles::new([]);
+    // What the commands print is shown without what leaked, and without what replaces it.
+    let exposed: Wanted = left
+        .names
+        .iter()
+        .map(|name| project.variable(name.as_str()))
+        .collect::<Result<_, _>>()?;
+    let values = || -> Result<Secrets, Problem> {
+        Ok(project
+            .values(profile, &exposed, &|| shell.identities())?
+            .secrets)
+    };
+    let old = values()?;
     let act = |action: &str, command: &str| -> Result<(), Failure> {
         if printed {
             say(format!("  would run: {command}"));
         } else {
-            let code = child::act(command, &project.root, &[], &nothing)?;
+            let new = values()?;
+            let needles = Needles::new(old.iter().chain(&new));
+            let code = child::act(command, &project.root, &[], &needles)?;
             if code != 0 {
                 tell(action, command, "failed")?;
                 return Err(
@@ -564,14 +580,25 @@ fn go(
         in_window: true,
         incident: Some(id.to_owned()),
         printed,
+        at_once: true,
         ..rotate::How::default()
     };
     for group in &left.rotate {
-        let in_flight = in_flight(project, profile, group, shell)?;
-        if let Some(flight) = in_flight {
+        for flight in in_flight(project, profile, group, shell)? {
             rotate::resume(project, profile, &flight, &how, shell)?;
-        } else {
-            let plan = Plan::new(&project.inventory, profile, group)?;
+        }
+        // One that was begun before the incident has ended by now, and its value is replaced as well.
+        let entries = project.journal().entries()?;
+        let all = incident::all(&entries);
+        let rotated = the_one(&all, Some(id))?;
+        let rotated = rotated.rotated();
+        let names: BTreeSet<&Name> = group
+            .iter()
+            .copied()
+            .filter(|name| !rotated.contains(*name))
+            .collect();
+        if !names.is_empty() {
+            let plan = Plan::new(&project.inventory, profile, &names)?;
             rotate::begin(project, &plan, &how, shell)?;
         }
     }
@@ -604,25 +631,26 @@ fn still_reads(project: &Project, profile: &str, key: &str) -> Result<(), Proble
     Ok(())
 }
 
-/// The rotation in flight of one of the names.
+/// The rotations in flight of the names.
 fn in_flight(
     project: &Project,
     profile: &str,
     names: &BTreeSet<&Name>,
     shell: &Shell,
-) -> Result<Option<String>, Problem> {
+) -> Result<Vec<String>, Problem> {
     let flights = project.rotations(profile)?;
     if flights.is_empty() {
-        return Ok(None);
+        return Ok(flights);
     }
     let identities = shell.identities()?;
+    let mut touched = Vec::new();
     for id in flights {
         let its = project.rotates(profile, &id, &identities)?;
         if names.iter().any(|name| its.contains(*name)) {
-            return Ok(Some(id));
+            touched.push(id);
         }
     }
-    Ok(None)
+    Ok(touched)
 }
 
 fn close(project: &Project, args: &Close) -> Result<Done, Failure> {
