@@ -281,7 +281,7 @@ fn guard(
     Err(project
         .inventory
         .problem("has-value", variable.at, format!("{name} has a value in profile {profile}; nothing was changed"))
-        .help(format!("dotage rotate {name} --profile {profile}; where nothing is to be verified, dotage generate {name} --profile {profile} --force replaces it; deploy {}{together} afterwards", users.join(" and "))))
+        .help(format!("dotage rotate {name} --profile {profile}    (or generate it with --force, and deploy {}{together} by hand)", users.join(" and "))))
 }
 
 /// A new value for a variable, as its format says.

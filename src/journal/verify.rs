@@ -22,7 +22,7 @@ pub const RULES: &[(&str, &str)] = &[
     ("journal-begins", "one entry is the first"),
     (
         "journal-order",
-        "an entry is no older than those that it names",
+        "an entry stands after those that it names, and is no older",
     ),
     ("untold", "each ciphertext is one that the journal tells of"),
     (
@@ -39,11 +39,10 @@ pub const RULES: &[(&str, &str)] = &[
 /// Every problem of a journal, held against the ciphertexts that are there.
 #[must_use]
 pub fn problems(path: &Path, entries: &[Entry], there: &[Written]) -> Vec<Problem> {
-    let by_hash: HashMap<&str, usize> = entries
-        .iter()
-        .enumerate()
-        .map(|(index, entry)| (entry.hash.as_str(), index))
-        .collect();
+    let mut by_hash: HashMap<&str, usize> = HashMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        by_hash.entry(&entry.hash).or_insert(index);
+    }
     let mut after: Vec<Vec<usize>> = vec![Vec::new(); entries.len()];
     let mut problems = chain(path, entries, &by_hash, &mut after);
     let mut writers: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
@@ -148,6 +147,17 @@ fn chain(
             };
             if let Some(after) = after.get_mut(*named) {
                 after.push(index);
+            }
+            if *named >= index {
+                problems.push(
+                    Problem::new(
+                        "journal-order",
+                        "stands before an entry that it names: lines changed places",
+                    )
+                    .at(at.clone())
+                    .help(format!("compare: git log -p -- {JOURNAL}")),
+                );
+                continue;
             }
             if entries
                 .get(*named)
