@@ -14,10 +14,10 @@ use crate::file;
 use crate::incident::{self, CLOSE, CONTAIN, Cause, Incident, OPEN, Response, VERIFY};
 use crate::journal::{self, Entry};
 use crate::problem::{Place, Problem};
-use crate::project::{Project, Wanted};
+use crate::project::Project;
 use crate::redact::Needles;
 use crate::rotation::{self, Plan};
-use crate::secret::{Name, Secrets};
+use crate::secret::Name;
 use crate::time::Time;
 use crate::{generate as generator, vault};
 use clap::Subcommand;
@@ -377,8 +377,6 @@ fn the_one<'e>(all: &[Incident<'e>], id: Option<&str>) -> Result<Incident<'e>, P
 
 /// What is left of an incident.
 struct Left<'a> {
-    /// The names that are exposed.
-    names: BTreeSet<&'a Name>,
     contain: Vec<&'a str>,
     /// The names to rotate; those that switch together in one group, in the order in which they are safe to rotate.
     rotate: Vec<BTreeSet<&'a Name>>,
@@ -437,7 +435,6 @@ fn left<'a>(project: &'a Project, incident: &Incident<'_>) -> Left<'a> {
         verify.retain(|command| !incident.did(VERIFY, command));
     }
     Left {
-        names,
         contain,
         rotate: groups,
         verify,
@@ -535,16 +532,8 @@ fn go(
         })
     };
     // What the commands print is shown without what leaked, and without what replaces it.
-    let exposed: Wanted = left
-        .names
-        .iter()
-        .map(|name| project.variable(name.as_str()))
-        .collect::<Result<_, _>>()?;
-    let values = || -> Result<Secrets, Problem> {
-        Ok(project
-            .values(profile, &exposed, &|| shell.identities())?
-            .secrets)
-    };
+    let identities = shell.identities()?;
+    let values = || project.secrets_to_hide(profile, &identities);
     let old = values()?;
     let act = |action: &str, command: &str| -> Result<(), Failure> {
         if printed {

@@ -386,6 +386,51 @@ impl Project {
         Ok((side(|pair| &pair.old)?, side(|pair| &pair.new)?))
     }
 
+    /// The secrets of a profile that these identities open, as a program is given them: what commands print is shown
+    /// without any of them.
+    ///
+    /// # Errors
+    /// When a bundle that can be opened is malformed, or a value can't be put together.
+    pub fn secrets_to_hide(
+        &self,
+        profile: &str,
+        identities: &Identities,
+    ) -> Result<Secrets, Problem> {
+        let (_, said) = self.profile(Some(profile))?;
+        let vault = self.vault(said);
+        let mut secrets = Secrets::new();
+        for bundle in vault.bundles()? {
+            let opened = match vault.open(Some(&[bundle.clone()].into()), identities) {
+                Err(problem) if problem.rule == Problem::NO_IDENTITY => continue,
+                opened => opened?,
+            };
+            for (name, secret) in opened.secrets {
+                if let Some(variable) = self.inventory.variables.get(&name) {
+                    let value = decoded(secret, &name, variable, &vault, &bundle)?;
+                    secrets.insert(name, value);
+                }
+            }
+        }
+        for (name, variable) in &self.inventory.variables {
+            if let Some(default) = variable.defaults.get(profile) {
+                let default = || Secret::new(default.value.clone().into_bytes());
+                secrets.entry(name.clone()).or_insert_with(default);
+            }
+        }
+        for (name, variable) in &self.inventory.variables {
+            self.derive(name, variable, &mut secrets)?;
+        }
+        secrets.retain(|name, _| self.is_secret(name));
+        Ok(secrets)
+    }
+
+    /// Whether a name is one of a secret.
+    #[must_use]
+    pub fn is_secret(&self, name: &Name) -> bool {
+        let variable = self.inventory.variables.get(name);
+        variable.is_none_or(|variable| variable.sensitive)
+    }
+
     /// The old values that templates may show beside the new ones, as `previous.NAME`: those of variables with an
     /// `overlap`, from the switch to the end of it.
     ///

@@ -196,19 +196,6 @@ impl Stack {
         stack
     }
 
-    /// The same again, in folders of its own.
-    pub(super) fn copy(&self) -> Stack {
-        let folder = tempfile::tempdir().unwrap();
-        let copied = Command::new("cp")
-            .args(["-a", "--"])
-            .arg(self.folder.path().join("."))
-            .arg(folder.path())
-            .status()
-            .unwrap();
-        assert!(copied.success());
-        Stack { folder }
-    }
-
     /// A path in the project.
     pub(super) fn path(&self, inside: &str) -> PathBuf {
         self.folder.path().join("project").join(inside)

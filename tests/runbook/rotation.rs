@@ -39,8 +39,9 @@ fn rolls_back(stack: &Stack, name: &str, broken: &str) -> Vec<String> {
     let text = stack.well(&["rotate", "--rollback"]);
     assert!(text.contains("the old values are in use again"), "{text}");
     assert!(stack.values() == before, "a value is another");
+    let did = stack.did();
     stack.is_consistent("rolled back");
-    stack.did()
+    did
 }
 
 #[test]

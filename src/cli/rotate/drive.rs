@@ -65,7 +65,11 @@ impl<'a> Drive<'a> {
         let (old, new) = self
             .project
             .both(self.plan, &flight, &|| self.shell.identities())?;
-        let needles = Needles::new(old.iter().chain(&new));
+        let secret = |pair: &(&Name, &Secret)| self.project.is_secret(pair.0);
+        let others = self
+            .project
+            .secrets_to_hide(&flight.profile, &self.identities)?;
+        let needles = Needles::new(old.iter().chain(&new).filter(secret).chain(&others));
         let values = Values { old, new, needles };
         loop {
             let step = match self.plan.next(&flight.at, Time::now())? {
