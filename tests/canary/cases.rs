@@ -190,18 +190,20 @@ pub(super) fn rotations(canaries: &Canaries) -> Vec<Case> {
 const STEPS: &str = r#""$0" render shell
 "$0" rotate ASCII --dry-run; "$0" rotate ASCII --step -v
 while "$0" rotate --resume --step --json -v; do "$0" status; "$0" check; "$0" rotate --resume --dry-run; done
-"$0" log; "$0" log --json; "$0" log --markdown; "$0" log verify"#;
+! "$0" rotate --resume && "$0" log && "$0" log --json && "$0" log --markdown || exit 9; "$0" log verify; exit 0"#;
 const BACK: &str = r#""$0" render shell
-! "$0" rotate ASCII && rm "$GIVEN"/broken-[!a]* && "$0" rotate --rollback -v && "$0" log && "$0" log --json && "$0" log verify"#;
+! "$0" rotate ASCII && rm "$GIVEN"/broken-[!a]* && "$0" rotate --rollback -v && "$0" log && "$0" log --json || exit 9; "$0" log verify; exit 0"#;
 const ON: &str = r#""$0" render shell
-! "$0" rotate ASCII && ! "$0" rotate --resume -v && rm "$GIVEN"/broken-[!a]* && "$0" rotate --resume && "$0" status && "$0" log verify"#;
+! "$0" rotate ASCII && ! "$0" rotate --resume -v && rm "$GIVEN"/broken-[!a]* && "$0" rotate --resume && "$0" status || exit 9; "$0" log verify; exit 0"#;
 const TWICE: &str = r#""$0" render shell; touch "$GIVEN/broken-verify"
-! "$0" rotate ASCII && ! "$0" rotate --rollback && rm "$GIVEN"/broken-[!a]* && "$0" rotate --rollback && "$0" log verify"#;
+! "$0" rotate ASCII && ! "$0" rotate --rollback && rm "$GIVEN"/broken-[!a]* && "$0" rotate --rollback || exit 9; "$0" log verify; exit 0"#;
 const DRILL: &str = r#""$0" render shell; "$0" incident drill --class trust"#;
 const INCIDENT: &str = r#""$0" render shell
 "$0" incident open --class trust --reason 'it leaked'; "$0" incident status
 cat >"$GIVEN/typed"; "$0" incident resume --yes <"$GIVEN/typed"; "$0" incident status --json; "$0" incident close
-rm -f "$GIVEN"/broken-[!a]*; "$0" incident resume --yes <"$GIVEN/typed" && "$0" incident close && "$0" log && "$0" log verify"#;
+rm -f "$GIVEN"/broken-[!a]*
+! "$0" incident status || { "$0" incident resume --yes <"$GIVEN/typed" && "$0" incident close; } || exit 9
+"$0" log; "$0" log verify; exit 0"#;
 
 /// Held before it opens what it renames, and before it ends, long enough for every process to be looked at.
 const HOLD: &[&str] = &[

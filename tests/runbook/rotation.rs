@@ -203,6 +203,7 @@ fn runbook_r4_on_failure_it_is_re_encrypted_with_the_two_swapped_and_the_old_is_
             "verify datasource"
         ]
     );
+    stack.did();
     // One that fails while it re-encrypts has switched nothing.
     stack.put("world/broken-reencrypt", "", 0o600);
     stack.refused(&["rotate", "CREDENTIAL_ENCRYPTION_KEY"]);
