@@ -1022,22 +1022,18 @@ fn when_a_bundle_can_not_be_opened_no_reader_changes() {
 fn the_file_of_a_rotation_is_beside_its_own_vault_and_no_bundle() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path();
-    for vault in ["eu.prod", "eu.staging", "."] {
+    for vault in ["eu.prod", "eu.staging"] {
         fs::create_dir_all(home.join(vault)).unwrap();
     }
-    let vaults = ["eu.prod", "eu.staging", "eu.age", "."].map(|vault| Vault::at(&home.join(vault)));
+    let vaults = ["eu.prod", "eu.staging", "eu.age"].map(|vault| Vault::at(&home.join(vault)));
     let names = [
         "eu.prod.a1.rotation.age",
         "eu.staging.a1.rotation.age",
         "eu.a1.rotation.age",
-        ".a1.rotation.age",
     ];
     for (vault, name) in vaults.iter().zip(names) {
         let file = vault.rotation("a1");
-        assert!(
-            file.ends_with(name)
-                && file.parent().unwrap().canonicalize().unwrap() == home.canonicalize().unwrap()
-        );
+        assert_eq!(file, home.join(name));
         assert!(vault.rotations().unwrap().is_empty(), "{name}");
         fs::write(&file, "").unwrap();
         assert_eq!(vault.rotations().unwrap().len(), 1, "{name}");
