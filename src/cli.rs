@@ -8,14 +8,11 @@
 mod ask;
 mod bootstrap;
 mod check;
+mod ci;
 mod completions;
 mod demo;
 mod edit;
 mod explain;
-#[allow(
-    dead_code,
-    reason = "until the verbs that look for problems flatten it"
-)]
 mod form;
 mod generate;
 mod get;
@@ -27,9 +24,11 @@ mod list;
 mod log;
 mod man;
 mod recipients;
+mod redact;
 mod render;
 mod rotate;
 mod run;
+mod scan;
 mod schema;
 mod set;
 mod status;
@@ -110,8 +109,11 @@ enum Verb {
     Rotate(rotate::Args),
     Incident(incident::Args),
     Run(run::Args),
+    Redact(redact::Args),
     Lint(lint::Args),
+    Scan(scan::Args),
     Explain(explain::Args),
+    Ci(ci::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -246,8 +248,11 @@ pub fn main() -> ExitCode {
         Verb::Rotate(args) => rotate::run(&args, &shell),
         Verb::Incident(args) => incident::run(&args, &shell),
         Verb::Run(args) => return run::run(&args, &shell),
+        Verb::Redact(args) => redact::run(&args, &shell),
+        Verb::Scan(args) => scan::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),
+        Verb::Ci(args) => ci::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(args) => man::run(&args),

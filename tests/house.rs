@@ -10,9 +10,9 @@ const FLOORS: &[&[&str]] = &[
     &[
         "file", "yaml", "generate", "redact", "template", "report", "lint",
     ],
-    &["vault", "inventory", "child", "journal"],
-    &["contract", "environment", "incident", "rotation"],
-    &["project", "status"],
+    &["vault", "inventory", "child", "journal", "ci"],
+    &["contract", "environment", "incident", "leak", "rotation"],
+    &["project", "draft", "status"],
     &["cli"],
 ];
 
@@ -25,17 +25,21 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "base64",
         &[
-            "generate", "dialect", "template", "vault", "contract", "project", "redact",
+            "generate", "dialect", "template", "vault", "contract", "project", "redact", "ci",
         ],
     ),
     (
         "zeroize",
         &[
-            "secret", "generate", "yaml", "redact", "vault", "child", "contract", "project", "cli",
+            "secret", "generate", "yaml", "redact", "vault", "child", "ci", "contract", "project",
+            "cli",
         ],
     ),
     ("zeroizing_alloc", &["main"]),
     ("clap", &["cli"]),
+    ("flate2", &["leak"]),
+    ("bech32", &["leak"]),
+    ("hmac", &["ci"]),
     ("shell_words", &["child", "vault"]),
     ("pty_process", &["child"]),
 ];
