@@ -220,3 +220,33 @@ fn runbook_i5_time_and_scope_are_recorded_and_end_in_a_report() {
     let verified = stack.run(&["log", "verify"]);
     assert!(verified.status.success(), "{verified:?}");
 }
+
+#[test]
+fn a_drill_goes_through_it_and_touches_nothing_of_the_project() {
+    let stack = Stack::new();
+    // A target may be anywhere on the machine.
+    let env = stack.path(".env").display().to_string();
+    let inventory = stack.text("dotage.yaml");
+    let absolute = inventory.replace("    to: .env\n", &format!("    to: {env}\n"));
+    assert_ne!(inventory, absolute);
+    stack.put("dotage.yaml", &absolute, 0o644);
+    let temporary = stack.folder.path().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let before = stack.files();
+    for class in ["user-auth", "gateway-trust", "encryption-key", "database"] {
+        let mut command = stack.command(&["incident", "drill", "--class", class], &[]);
+        let output = command.env("TMPDIR", &temporary).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let report = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            report.contains(&format!("- cause: class {class}")),
+            "{report}"
+        );
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("  would run: ./ops/contain.sh"), "{said}");
+        assert!(said.contains(&format!("  would write: {env}")), "{said}");
+    }
+    assert!(stack.files() == before, "something was touched");
+    assert!(stack.did().is_empty());
+    assert_eq!(std::fs::read_dir(temporary).unwrap().count(), 0);
+}

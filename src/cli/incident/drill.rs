@@ -172,17 +172,14 @@ impl Copy {
                     continue;
                 }
                 let value = if variable.is_generated() {
-                    project::encoded(
-                        generate::generated(name, variable, project)?,
-                        name,
-                        variable,
-                    )?
+                    generate::generated(name, variable, project)?
                 } else if let Format::OneOf(texts) = &variable.format.value {
                     Secret::new(texts.first().cloned().unwrap_or_default().into_bytes())
                 } else {
                     generator::random(24, generator::Encoding::Base64Url)
                         .map_err(|failed| Problem::new("generator", failed.to_string()))?
                 };
+                let value = project::encoded(value, name, variable)?;
                 let bundle = vault.bundle_for(&variable.bundle)?;
                 contents.bundle(&bundle)?.insert(name.clone(), value);
             }
