@@ -540,6 +540,60 @@ fn another_clone_sees_the_rotation_refuses_its_names_and_resumes_it() {
 }
 
 #[test]
+fn a_rotation_that_another_clones_has_overtaken_re_encrypts_nothing() {
+    let stack = Stack::new();
+    let rotate = ["rotate", "CREDENTIAL_ENCRYPTION_KEY"];
+    stack.well(&[&rotate[..], &["--step"]].concat());
+    let id = stack.entries().pop().unwrap().plan.unwrap();
+    let path = stack.path(&format!("vault/production.{id}.rotation.age"));
+    // What a merge brings: this file, and the vault of the other clone.
+    let file = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    stack.well(&rotate);
+    fs::write(&path, file).unwrap();
+    stack.did();
+    let text = stack.refused(&["rotate", "--resume"]);
+    assert!(text.contains("somebody changed it meanwhile"), "{text}");
+    assert_eq!(stack.did(), ["database backup"]);
+    let text = stack.well(&["rotate", "--abort"]);
+    assert!(text.contains("other values are in use"), "{text}");
+    stack.is_consistent("forgotten");
+
+    // One that had switched already is forgotten too, but none that data may be encrypted with.
+    for (name, stages, forgotten) in [
+        ("JWT_SECRET", 2, true),
+        ("CREDENTIAL_ENCRYPTION_KEY", 3, false),
+    ] {
+        let stack = Stack::new();
+        stack.well(&["rotate", name, "--step"]);
+        let id = stack.entries().pop().unwrap().plan.unwrap();
+        for _ in 1..stages {
+            stack.well(&["rotate", "--resume", "--step"]);
+        }
+        let bundle = match name {
+            "JWT_SECRET" => stack.path("vault/production/user-auth.age"),
+            _ => stack.path("vault/production/encryption-key.age"),
+        };
+        let other = format!("{name}: \"{}\"", "another value ".repeat(4));
+        let sealed = Command::new("sh")
+            .args([
+                "-c",
+                "echo \"$0\" | age -a -R vault/production/.age-recipients",
+                &other,
+            ])
+            .current_dir(stack.path(""))
+            .output()
+            .expect("age: run tests/install");
+        fs::write(&bundle, sealed.stdout).unwrap();
+        let text = stack.refused(&["rotate", "--rollback"]);
+        assert!(text.contains("somebody changed it meanwhile"), "{text}");
+        let abort = stack.run(&["rotate", "--abort", &id]);
+        assert_eq!(abort.status.success(), forgotten, "{name}: {abort:?}");
+        assert_eq!(stack.in_flight().is_empty(), forgotten);
+    }
+}
+
+#[test]
 fn a_reader_who_is_removed_meanwhile_reads_no_new_value_that_stays() {
     let stack = Stack::new();
     let kim = stack.folder.path().join("kim.txt");

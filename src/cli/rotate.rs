@@ -23,6 +23,7 @@ use crate::secret::{Name, Secret, Secrets};
 use crate::time::Time;
 use drive::Drive;
 use std::collections::BTreeSet;
+use std::io::{self, IsTerminal};
 
 /// Replace values that are in use: generate, switch, render, deploy, verify, and back if a step fails
 ///
@@ -48,7 +49,7 @@ pub(super) struct Args {
     /// Go back to the old values [ID: the only rotation in flight]
     #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "")]
     rollback: Option<String>,
-    /// Forget a rotation that has changed nothing yet [ID: the only one in flight]
+    /// Forget a rotation that has changed nothing yet, or whose values were replaced meanwhile [ID: the only one in flight]
     #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "")]
     abort: Option<String>,
     /// The profile [default: the only one, or development]
@@ -148,6 +149,15 @@ pub(super) fn begin(
     project.journal().ready()?;
     let drive = Drive::new(project, plan, how, shell, project.lock_rotations()?)?;
     drive.may_begin()?;
+    let typed = plan
+        .variables()
+        .filter(|(_, variable)| !variable.is_generated());
+    if typed.count() > 1 && !how.printed && !io::stdin().is_terminal() {
+        let message = "several values are asked for, and stdin holds one";
+        return Err(Problem::new("several-values", message)
+            .help("do it at a terminal, or rotate them one by one")
+            .into());
+    }
     let mut new = Secrets::new();
     for (name, variable) in plan.variables() {
         let value = if variable.is_generated() {

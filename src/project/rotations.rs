@@ -17,6 +17,7 @@ use crate::time::Time;
 use crate::vault::{Identities, Vault};
 use crate::{file, journal};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// What the journal calls all that is done for a rotation.
 const ACTION: &str = "rotate";
@@ -305,17 +306,8 @@ impl Project {
                 let bundle = vault.bundle_for(&variable.bundle)?;
                 let held = contents.bundle(&bundle)?;
                 let default = default(name, variable, &flight.profile)?;
-                let known = held
-                    .get(name)
-                    .or(default.as_ref())
-                    .is_some_and(|held| held.same(&pair.old) || held.same(&pair.new));
-                if !known {
-                    return Err(Problem::new(
-                        "changed-meanwhile",
-                        format!("the value of {name} is neither the old nor the new one of rotation {}: somebody changed it meanwhile", flight.id),
-                    )
-                    .at(Place::file(vault.file(&bundle)))
-                    .help(format!("see who: git log -p operations.jsonl; to go on, bring the bundle back: git restore {}", vault.file(&bundle).display())));
+                if !pair.has(held.get(name).or(default.as_ref())) {
+                    return Err(flight.changed_meanwhile(name, &vault.file(&bundle)));
                 }
                 let value = if back { &pair.old } else { &pair.new };
                 held.insert(name.clone(), Secret::new(value.expose().to_vec()));
@@ -323,6 +315,28 @@ impl Project {
             Ok(())
         })?;
         self.record(said, &changed.read, &changed.written, flight.entry(entry))
+    }
+
+    /// Whether the vault still holds one of the two values of each name: what re-encrypts stored data must not run with
+    /// values that nobody uses.
+    ///
+    /// # Errors
+    /// When somebody changed one meanwhile, or a bundle can't be opened.
+    pub fn unchanged(&self, flight: &Flight, identities: &Identities) -> Result<(), Problem> {
+        let (_, said) = self.profile(Some(&flight.profile))?;
+        let vault = self.vault(said);
+        let mut bundles = self.bundles_of(&vault, flight.pairs.keys())?;
+        bundles.retain(|bundle| vault.file(bundle).exists());
+        let held = vault.open(Some(&bundles), identities)?.secrets;
+        for (name, pair) in &flight.pairs {
+            let variable = self.variable(name.as_str())?.1;
+            let default = default(name, variable, &flight.profile)?;
+            if !pair.has(held.get(name).or(default.as_ref())) {
+                let file = vault.file(&vault.bundle_for(&variable.bundle)?);
+                return Err(flight.changed_meanwhile(name, &file));
+            }
+        }
+        Ok(())
     }
 
     /// Ends a rotation: its file, and with it the values that nobody needs any more, is gone.
@@ -570,7 +584,29 @@ fn default(name: &Name, variable: &Variable, profile: &str) -> Result<Option<Sec
         .transpose()
 }
 
+impl Pair {
+    /// Whether a value is one of the two.
+    fn has(&self, value: Option<&Secret>) -> bool {
+        value.is_some_and(|value| value.same(&self.old) || value.same(&self.new))
+    }
+}
+
 impl Flight {
+    fn changed_meanwhile(&self, name: &Name, bundle: &Path) -> Problem {
+        let message = format!(
+            "the value of {name} is neither the old nor the new one of rotation {}: somebody changed it meanwhile",
+            self.id
+        );
+        Problem::new("changed-meanwhile", message)
+            .at(Place::file(bundle))
+            .help(format!(
+                "see who: dotage log --name {name}; forget the rotation: dotage rotate --abort {} --profile {}; or bring the bundle back: git restore {}",
+                self.id,
+                self.profile,
+                bundle.display()
+            ))
+    }
+
     /// What its file holds.
     fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::new();

@@ -132,10 +132,17 @@ impl<'a> Drive<'a> {
         Ok(flight)
     }
 
-    /// Forgets a rotation that has changed nothing outside of its file.
+    /// Forgets a rotation that has changed nothing outside of its file, or whose values somebody replaced meanwhile. Data
+    /// that may be encrypted with one of them keeps it from that.
     pub(super) fn abort(&self, mut flight: Flight) -> Result<(), Failure> {
         let reached = flight.at.reached.as_ref().unwrap_or(&flight.at.step);
-        if self.plan.steps_back(reached) != [Step::FinishBack] {
+        let back = self.plan.steps_back(reached);
+        let overtaken = self
+            .project
+            .unchanged(&flight, &self.identities)
+            .is_err_and(|problem| problem.rule == "changed-meanwhile");
+        let stored = back.contains(&Step::Undo);
+        if back != [Step::FinishBack] && (stored || !overtaken) {
             return Err(Problem::new(
                 "begun",
                 format!("the rotation has come to `{reached}`, which has to be taken back"),
@@ -146,10 +153,12 @@ impl<'a> Drive<'a> {
         flight.at = self.plan.turned(&flight.at);
         flight.at.done = true;
         self.project.end(&flight, &self.entry("done"))?;
-        say(format!(
-            "rotation {} is forgotten: nothing was changed",
-            flight.id
-        ));
+        let why = if overtaken {
+            "other values are in use"
+        } else {
+            "nothing was changed"
+        };
+        say(format!("rotation {} is forgotten: {why}", flight.id));
         self.report(&flight, None)
     }
 
@@ -164,6 +173,11 @@ impl<'a> Drive<'a> {
             .into());
         }
         let ends = matches!(step, Step::Finish | Step::FinishBack);
+        if matches!(step, Step::Before | Step::Undo)
+            && let Err(problem) = self.project.unchanged(flight, &self.identities)
+        {
+            return Err(self.ways_out(flight, step, vec![problem]));
+        }
         flight.at = Position {
             step: step.clone(),
             done: false,
