@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
         "file", "yaml", "generate", "redact", "template", "report", "lint",
     ],
     &["vault", "inventory", "child", "journal", "ci"],
-    &["contract", "environment", "leak"],
+    &["contract", "environment", "incident", "leak", "rotation"],
     &["project", "draft", "status"],
     &["cli"],
 ];
