@@ -26,6 +26,7 @@ mod lint;
 mod list;
 mod log;
 mod man;
+mod postgres_role;
 mod recipients;
 mod render;
 mod rotate;
@@ -111,6 +112,7 @@ enum Verb {
     Incident(incident::Args),
     Run(run::Args),
     Lint(lint::Args),
+    PostgresRole(postgres_role::Args),
     Explain(explain::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -246,6 +248,7 @@ pub fn main() -> ExitCode {
         Verb::Rotate(args) => rotate::run(&args, &shell),
         Verb::Incident(args) => incident::run(&args, &shell),
         Verb::Run(args) => return run::run(&args, &shell),
+        Verb::PostgresRole(args) => postgres_role::run(&args),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),

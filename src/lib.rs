@@ -13,6 +13,7 @@ pub mod incident;
 pub mod inventory;
 pub mod journal;
 pub mod lint;
+pub mod postgres;
 pub mod preset;
 pub mod problem;
 pub mod project;

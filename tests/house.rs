@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &[
         "file", "yaml", "generate", "redact", "template", "report", "lint",
     ],
-    &["vault", "inventory", "child", "journal"],
+    &["vault", "inventory", "child", "journal", "postgres"],
     &["contract", "environment", "incident", "rotation"],
     &["project", "status"],
     &["cli"],
@@ -22,16 +22,19 @@ const HOMES: &[(&str, &[&str])] = &[
     ("minijinja", &["template"]),
     ("serde_yaml", &["yaml", "dialect"]),
     ("rand", &["generate"]),
+    ("hmac", &["postgres"]),
+    ("pbkdf2", &["postgres"]),
     (
         "base64",
         &[
-            "generate", "dialect", "template", "vault", "contract", "project", "redact",
+            "generate", "dialect", "template", "vault", "contract", "project", "redact", "postgres",
         ],
     ),
     (
         "zeroize",
         &[
             "secret", "generate", "yaml", "redact", "vault", "child", "contract", "project", "cli",
+            "postgres",
         ],
     ),
     ("zeroizing_alloc", &["main"]),
