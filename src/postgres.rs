@@ -74,8 +74,7 @@ fn salted(password: &Secret, salt: &[u8]) -> Result<Secret, generate::Failed> {
     let mut key = Zeroizing::new([0; 32]);
     pbkdf2::pbkdf2_hmac::<Sha256>(password.expose(), &bytes, ROUNDS, &mut *key);
     let keyed = |word: &[u8]| -> Result<Zeroizing<[u8; 32]>, generate::Failed> {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&*key).map_err(|_| generate::Failed)?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*key).map_err(|_| generate::Failed)?;
         mac.update(word);
         Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
     };
