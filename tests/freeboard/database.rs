@@ -102,6 +102,33 @@ fn runbook_r6_real_parts_the_old_password_is_refused_and_the_new_one_taken() {
 }
 
 #[test]
+fn killed_after_the_server_took_the_new_password_the_rotation_goes_on_or_back() {
+    let stack = Stack::new();
+    for ways in [["--resume", "--in-window"], ["--rollback", "--in-window"]] {
+        let old = stack.value(NAME);
+        // The shell that runs the command is dotage's own child.
+        let (command, kill) = (
+            "before: ./ops/database.sh set-password",
+            " && kill -9 $PPID",
+        );
+        stack.edit(|inventory| inventory.replace(command, &format!("{command}{kill}")));
+        let killed = stack.dotage(&["rotate", NAME, "--in-window"], &[]);
+        assert_eq!(killed.status.code(), None, "{killed:?}");
+        assert!(!stack.server.takes(ACCOUNT, &old) && stack.value(NAME) == old);
+        stack.edit(|inventory| inventory.replace(kill, ""));
+        assert!(
+            stack
+                .dotage(&[&["rotate"], &ways[..]].concat(), &[])
+                .status
+                .success()
+        );
+        let new = stack.value(NAME);
+        assert_eq!(new == old, ways[0] == "--rollback");
+        assert!(stack.server.takes(ACCOUNT, &new) && stack.verifies("login"));
+    }
+}
+
+#[test]
 fn the_presets_set_password_may_be_run_again_after_a_kill() {
     let stack = Stack::new();
     let old = stack.value(NAME);
@@ -165,6 +192,7 @@ fn with_two_roles(stack: &Stack) {
         )
     );
     stack.sh(setup);
+    stack.until_up();
 }
 
 /// How a client of the database logs in now: as the API that runs does.

@@ -38,7 +38,8 @@ fn shared(name: &str) {
     stack.sh(&format!(
         "dotage generate {name} --force; dotage render compose; docker compose up -d --force-recreate freeboard-gateway"
     ));
-    assert!(!stack.verifies("datasource"));
+    stack.until_up();
+    assert!(stack.verifies("login") && !stack.verifies("datasource"));
 }
 
 #[test]

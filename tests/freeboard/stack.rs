@@ -122,7 +122,8 @@ impl Stack {
         stack
     }
 
-    fn until_up(&self) {
+    /// Waits for the API and the gateway to listen.
+    pub(super) fn until_up(&self) {
         let began = Instant::now();
         for port in [self.api, self.gateway] {
             while std::net::TcpStream::connect((LOOPBACK, port)).is_err() {
