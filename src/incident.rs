@@ -6,7 +6,7 @@
 //! repository can go on. What is left is what the inventory asks for and no entry tells of.
 
 use crate::inventory::{Inventory, Spot, Variable};
-use crate::journal::Entry;
+use crate::journal::{self, Entry};
 use crate::secret::Name;
 use std::collections::BTreeSet;
 
@@ -18,6 +18,9 @@ pub const CONTAIN: &str = "incident contain";
 pub const VERIFY: &str = "incident verify";
 /// What it calls the end.
 pub const CLOSE: &str = "incident close";
+
+/// The first step of a rotation.
+const STAGE: &str = "stage";
 
 /// What was exposed, and how that was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,17 +192,27 @@ impl Incident<'_> {
     pub fn did(&self, action: &str, command: &str) -> bool {
         self.entries.iter().any(|entry| {
             entry.action == action
-                && entry.step.as_deref() == Some(command)
+                && entry.step == Some(journal::cut(command))
                 && ["done", "passed over"].contains(&entry.outcome.as_str())
         })
     }
 
-    /// The names whose rotation for it has ended with the new value.
+    /// The names whose rotation for it has ended with the new value. One that was begun before may have made the very
+    /// value that leaked.
     #[must_use]
     pub fn rotated(&self) -> BTreeSet<&Name> {
+        let begun: BTreeSet<&str> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.step.as_deref() == Some(STAGE))
+            .filter_map(|entry| entry.plan.as_deref())
+            .collect();
         self.entries
             .iter()
-            .filter(|entry| entry.plan.is_some() && entry.changes_values())
+            .filter(|entry| {
+                let plan = entry.plan.as_deref();
+                plan.is_some_and(|plan| begun.contains(plan)) && entry.changes_values()
+            })
             .flat_map(|entry| &entry.names)
             .collect()
     }

@@ -11,7 +11,7 @@
 //! used: both are in the file from its first moment to its last.
 
 use crate::inventory::{Inventory, Rotation, Service, Spot, Variable};
-use crate::problem::Problem;
+use crate::problem::{Place, Problem};
 use crate::secret::Name;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,7 +162,7 @@ pub struct Position {
     pub done: bool,
     /// On the way back: the step that was begun last on the way forward.
     pub reached: Option<Step>,
-    /// When its checks passed: the old values stay good for a while from then on.
+    /// When all was deployed and its checks passed: the old values stay good for a while from then on.
     pub verified: Option<Time>,
 }
 
@@ -189,12 +189,12 @@ pub enum Next {
 }
 
 impl<'a> Plan<'a> {
-    /// The plan for new values of these variables. One that is made of others stands for those that can be generated;
-    /// with each come those that the inventory switches together with it.
+    /// The plan for new values of these variables. One that is made of others stands for the secrets among those; with
+    /// each come those that the inventory switches together with it.
     ///
     /// # Errors
     /// A variable that is not rotated: one of a bootstrap, one that stored data is encrypted with and that has no
-    /// `before`, one whose value nobody makes.
+    /// `before`, one that is made of nothing secret.
     pub fn new(
         inventory: &'a Inventory,
         profile: &str,
@@ -203,6 +203,14 @@ impl<'a> Plan<'a> {
         let mut names = BTreeSet::new();
         for name in asked {
             sources(inventory, name, &mut names);
+        }
+        if let (true, Some(name)) = (names.is_empty(), asked.first()) {
+            let message = format!("{name} is made of no secret: there is nothing to rotate");
+            return Err(vec![
+                Problem::new("nothing-secret", message)
+                    .at(Place::file(&inventory.path))
+                    .help("change what it is made of: dotage set NAME"),
+            ]);
         }
         let mut all = names.clone();
         loop {
@@ -458,6 +466,13 @@ impl<'a> Plan<'a> {
         rotations.chain(services).max().unwrap_or_default()
     }
 
+    /// Whether the old values stay good for a while from when this step is done.
+    #[must_use]
+    pub fn begins_overlap(&self, step: &Step) -> bool {
+        let mut pairs = self.forward.iter().zip(self.forward.iter().skip(1));
+        pairs.any(|(one, next)| one == step && *next == Step::Overlap)
+    }
+
     /// How long the old values stay good beside the new ones, by the longest word of the inventory.
     #[must_use]
     pub fn overlap(&self) -> Option<Duration> {
@@ -524,7 +539,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The variables that a name stands for: itself, or those that can be generated among what it is made of.
+/// The variables that a name stands for: itself, or the secrets among what it is made of.
 fn sources<'a>(inventory: &'a Inventory, name: &Name, into: &mut BTreeSet<&'a Name>) {
     let Some((name, variable)) = inventory.variables.get_key_value(name) else {
         return;
@@ -535,11 +550,11 @@ fn sources<'a>(inventory: &'a Inventory, name: &Name, into: &mut BTreeSet<&'a Na
         }
         Some(derive) => {
             for part in &derive.names {
-                let generated = inventory
+                let secret = inventory
                     .variables
                     .get(part)
-                    .is_some_and(|part| part.derive.is_some() || part.is_generated());
-                if generated {
+                    .is_some_and(|part| part.derive.is_some() || part.sensitive);
+                if secret {
                     sources(inventory, part, into);
                 }
             }

@@ -24,6 +24,7 @@ use crate::file::{self, Attributes};
 use crate::problem::{Place, Problem};
 use crate::secret::{self, Name, Secret, Secrets};
 use crate::yaml;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
@@ -160,21 +161,23 @@ impl Vault {
     /// # Errors
     /// When the folder beside the vault can't be read.
     pub fn rotations(&self) -> Result<BTreeMap<String, PathBuf>, Problem> {
-        let folder = match self.path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
+        let (folder, stem) = self.beside();
+        let here = if folder == Path::new("") {
+            Path::new(".")
+        } else {
+            folder
         };
-        let entries = match fs::read_dir(folder) {
+        let entries = match fs::read_dir(here) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
-            Err(_) => return Err(unreadable(folder)),
+            Err(_) => return Err(unreadable(here)),
         };
         let mut rotations = BTreeMap::new();
         for entry in entries {
-            let file = entry.map_err(|_| unreadable(folder))?.file_name();
+            let file = entry.map_err(|_| unreadable(here))?.file_name();
             let id = file
                 .to_str()
-                .and_then(|file| file.strip_prefix(&self.stem()))
+                .and_then(|file| file.strip_prefix(&*stem))
                 .and_then(|rest| rest.strip_prefix('.')?.strip_suffix(ROTATION))
                 .filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()));
             if let Some(id) = id {
@@ -187,8 +190,8 @@ impl Vault {
     /// The file of a rotation in flight.
     #[must_use]
     pub fn rotation(&self, id: &str) -> PathBuf {
-        self.path
-            .with_file_name(format!("{}.{id}{ROTATION}", self.stem()))
+        let (folder, stem) = self.beside();
+        folder.join(format!("{stem}.{id}{ROTATION}"))
     }
 
     /// Opens the file of a rotation: a flat mapping, like a bundle.
@@ -216,18 +219,8 @@ impl Vault {
         bundles: &BTreeSet<String>,
         identities: &Identities,
     ) -> Result<String, Problem> {
-        let mut readers: Option<Recipients> = None;
-        for bundle in bundles {
-            let own = self.recipients(bundle)?;
-            readers = Some(match readers {
-                None => own,
-                Some(all) => all.shared_with(&own)?,
-            });
-        }
         let path = self.rotation(id);
-        let Some(readers) = readers else {
-            return Err(self.no_bundles());
-        };
+        let readers = self.readers_of_all(bundles)?;
         let text = text(&path, secrets)?;
         let sealed = bundle::seal(text.as_bytes(), &readers, identities.person())?;
         let attributes = Attributes {
@@ -238,11 +231,42 @@ impl Vault {
         Ok(file::sha256(&sealed))
     }
 
-    /// The name that the files beside the vault begin with: `production` of `production/` and of `production.age`.
-    fn stem(&self) -> String {
-        self.path
-            .file_stem()
-            .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+    /// Whether the file of a rotation is encrypted to those who can read all of these bundles, as far as that shows
+    /// without a key.
+    ///
+    /// # Errors
+    /// When it or a recipients file can't be read.
+    pub fn rotation_fits(&self, id: &str, bundles: &BTreeSet<String>) -> Result<bool, Problem> {
+        let path = self.rotation(id);
+        let (header, _) = bundle::header(&path, &read(&path)?)?;
+        Ok(header.fits(&self.readers_of_all(bundles)?))
+    }
+
+    /// Those who can read every one of these bundles.
+    fn readers_of_all(&self, bundles: &BTreeSet<String>) -> Result<Recipients, Problem> {
+        let mut readers: Option<Recipients> = None;
+        for bundle in bundles {
+            let own = self.recipients(bundle)?;
+            readers = Some(match readers {
+                None => own,
+                Some(all) => all.shared_with(&own)?,
+            });
+        }
+        readers.ok_or_else(|| self.no_bundles())
+    }
+
+    /// The folder of the files beside the vault, and what their names begin with: `production` of `production/` and of
+    /// `production.age`. Beside a vault that is the project's own folder is in it.
+    fn beside(&self) -> (&Path, Cow<'_, str>) {
+        let Some(name) = self.path.file_name() else {
+            return (&self.path, Cow::Borrowed(""));
+        };
+        let name = name.to_string_lossy();
+        let stem = match name.strip_suffix(".age") {
+            Some(stem) if !self.folder => Cow::Owned(stem.to_owned()),
+            _ => name,
+        };
+        (self.path.parent().unwrap_or(Path::new("")), stem)
     }
 
     /// Who may read a bundle, by its recipients file.
@@ -751,7 +775,8 @@ fn bundle_name(path: &Path) -> Result<String, Problem> {
     let plain = stem
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    if plain && !stem.starts_with(['.', '-']) && !stem.is_empty() {
+    let rotation = format!("{stem}.age").ends_with(ROTATION);
+    if plain && !rotation && !stem.starts_with(['.', '-']) && !stem.is_empty() {
         return Ok(stem.to_owned());
     }
     Err(Problem::new(

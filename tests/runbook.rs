@@ -4,5 +4,11 @@
 
 #[path = "runbook/bootstrap.rs"]
 mod bootstrap;
+#[path = "runbook/incident.rs"]
+mod incident;
 #[path = "runbook/precedence.rs"]
 mod precedence;
+#[path = "runbook/rotation.rs"]
+mod rotation;
+#[path = "rotate/stack.rs"]
+mod stack;

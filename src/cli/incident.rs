@@ -531,12 +531,17 @@ fn go(
             ..Entry::new(action, profile)
         })
     };
-    let nothing = Needles::new([]);
+    // What the commands print is shown without what leaked, and without what replaces it.
+    let identities = shell.identities()?;
+    let values = || project.secrets_to_hide(profile, &identities);
+    let old = values()?;
     let act = |action: &str, command: &str| -> Result<(), Failure> {
         if printed {
             say(format!("  would run: {command}"));
         } else {
-            let code = child::act(command, &project.root, &[], &nothing)?;
+            let new = values()?;
+            let needles = Needles::new(old.iter().chain(&new));
+            let code = child::act(command, &project.root, &[], &needles)?;
             if code != 0 {
                 tell(action, command, "failed")?;
                 return Err(
@@ -564,14 +569,25 @@ fn go(
         in_window: true,
         incident: Some(id.to_owned()),
         printed,
+        at_once: true,
         ..rotate::How::default()
     };
     for group in &left.rotate {
-        let in_flight = in_flight(project, profile, group, shell)?;
-        if let Some(flight) = in_flight {
+        for flight in in_flight(project, profile, group, shell)? {
             rotate::resume(project, profile, &flight, &how, shell)?;
-        } else {
-            let plan = Plan::new(&project.inventory, profile, group)?;
+        }
+        // One that was begun before the incident has ended by now, and its value is replaced as well.
+        let entries = project.journal().entries()?;
+        let all = incident::all(&entries);
+        let rotated = the_one(&all, Some(id))?;
+        let rotated = rotated.rotated();
+        let names: BTreeSet<&Name> = group
+            .iter()
+            .copied()
+            .filter(|name| !rotated.contains(*name))
+            .collect();
+        if !names.is_empty() {
+            let plan = Plan::new(&project.inventory, profile, &names)?;
             rotate::begin(project, &plan, &how, shell)?;
         }
     }
@@ -604,25 +620,26 @@ fn still_reads(project: &Project, profile: &str, key: &str) -> Result<(), Proble
     Ok(())
 }
 
-/// The rotation in flight of one of the names.
+/// The rotations in flight of the names.
 fn in_flight(
     project: &Project,
     profile: &str,
     names: &BTreeSet<&Name>,
     shell: &Shell,
-) -> Result<Option<String>, Problem> {
+) -> Result<Vec<String>, Problem> {
     let flights = project.rotations(profile)?;
     if flights.is_empty() {
-        return Ok(None);
+        return Ok(flights);
     }
     let identities = shell.identities()?;
+    let mut touched = Vec::new();
     for id in flights {
         let its = project.rotates(profile, &id, &identities)?;
         if names.iter().any(|name| its.contains(*name)) {
-            return Ok(Some(id));
+            touched.push(id);
         }
     }
-    Ok(None)
+    Ok(touched)
 }
 
 fn close(project: &Project, args: &Close) -> Result<Done, Failure> {

@@ -86,7 +86,7 @@ impl Args {
             reason: self.reason.clone(),
             incident: self.incident.clone(),
             json: self.json,
-            printed: false,
+            ..How::default()
         }
     }
 }
@@ -108,6 +108,8 @@ pub(super) struct How {
     pub(super) json: bool,
     /// Whether commands are printed and not run, as in a drill.
     pub(super) printed: bool,
+    /// Whether the old values die as soon as the new ones are proven, without their overlap: they leaked.
+    pub(super) at_once: bool,
 }
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
@@ -144,8 +146,8 @@ pub(super) fn begin(
     shell: &Shell,
 ) -> Result<(), Failure> {
     project.journal().ready()?;
-    let _lock = drive::lock(project)?;
-    let drive = Drive::new(project, plan, how, shell)?;
+    let drive = Drive::new(project, plan, how, shell, project.lock_rotations()?)?;
+    drive.may_begin()?;
     let mut new = Secrets::new();
     for (name, variable) in plan.variables() {
         let value = if variable.is_generated() {
@@ -186,10 +188,13 @@ pub(super) fn resume(
     shell: &Shell,
 ) -> Result<(), Failure> {
     project.journal().ready()?;
-    let _lock = drive::lock(project)?;
+    let lock = project.lock_rotations()?;
     let flight = project.flight(profile, id, &shell.identities()?)?;
+    if ended(project, &flight)? {
+        return Ok(());
+    }
     let plan = Plan::resumed(&project.inventory, profile, declared(project, &flight)?);
-    Drive::new(project, &plan, how, shell)?.go(flight)
+    Drive::new(project, &plan, how, shell, lock)?.go(flight)
 }
 
 /// Goes on with a rotation in flight, forwards or back.
@@ -213,11 +218,14 @@ fn go_on(
         );
     }
     project.journal().ready()?;
-    let _lock = drive::lock(project)?;
-    // What somebody did while we waited for nothing but the lock is read again.
+    let lock = project.lock_rotations()?;
+    // Somebody may have done a step until the lock was ours.
     let flight = project.flight(profile, &id, &identities)?;
+    if ended(project, &flight)? {
+        return Ok(Done::Well);
+    }
     let how = args.how();
-    let drive = Drive::new(project, &plan, &how, shell)?;
+    let drive = Drive::new(project, &plan, &how, shell, lock)?;
     if args.abort.is_some() {
         drive.abort(flight)?;
     } else if args.rollback.is_some() {
@@ -227,6 +235,18 @@ fn go_on(
         drive.go(flight)?;
     }
     Ok(Done::Well)
+}
+
+/// Whether the rotation has ended and only its file was left, which is gone now.
+fn ended(project: &Project, flight: &Flight) -> Result<bool, Failure> {
+    let ended = project.ended(flight)?;
+    if ended {
+        say(format!(
+            "rotation {} had ended: its file is removed",
+            flight.id
+        ));
+    }
+    Ok(ended)
 }
 
 /// The rotation in flight that is meant.

@@ -60,6 +60,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     project.journal().ready()?;
     let identities = shell.identities_to_write(&vault, &bundle)?;
     let changed = vault.change(&identities, |contents| {
+        project.not_in_flight(profile, [name], &identities)?;
         contents.bundle(&bundle)?.insert(name.clone(), value);
         Ok(())
     })?;

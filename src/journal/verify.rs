@@ -7,7 +7,7 @@
 //! doesn't tell of; a vault of yesterday by the entry of today. Two branches that git merged have two ends, and each may
 //! be what the tree holds: the other side's ciphertext is not newer, only different.
 
-use super::{Entry, JOURNAL, Written};
+use super::{Entry, JOURNAL, Written, end_of_plan};
 use crate::problem::{Place, Problem};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -22,13 +22,14 @@ pub const RULES: &[(&str, &str)] = &[
     ("journal-begins", "one entry is the first"),
     (
         "journal-order",
-        "an entry is no older than those that it names",
+        "an entry stands after those that it names, and is no older",
     ),
     ("untold", "each ciphertext is one that the journal tells of"),
     (
         "replaced",
         "each ciphertext is the last one that the journal tells of",
     ),
+    ("ended", "a rotation that has ended has no file any more"),
     (
         "swapped",
         "each ciphertext is in the file that it was written to",
@@ -38,11 +39,10 @@ pub const RULES: &[(&str, &str)] = &[
 /// Every problem of a journal, held against the ciphertexts that are there.
 #[must_use]
 pub fn problems(path: &Path, entries: &[Entry], there: &[Written]) -> Vec<Problem> {
-    let by_hash: HashMap<&str, usize> = entries
-        .iter()
-        .enumerate()
-        .map(|(index, entry)| (entry.hash.as_str(), index))
-        .collect();
+    let mut by_hash: HashMap<&str, usize> = HashMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        by_hash.entry(&entry.hash).or_insert(index);
+    }
     let mut after: Vec<Vec<usize>> = vec![Vec::new(); entries.len()];
     let mut problems = chain(path, entries, &by_hash, &mut after);
     let mut writers: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
@@ -64,6 +64,23 @@ pub fn problems(path: &Path, entries: &[Entry], there: &[Written]) -> Vec<Proble
             .collect();
         if own.is_empty() {
             problems.push(unknown(one, told, entries));
+            continue;
+        }
+        if let Some(ended) = own.iter().find_map(|index| ended(entries, *index)) {
+            problems.push(
+                Problem::new(
+                    "ended",
+                    format!(
+                        "is the file of a rotation that {} ended on {} (line {} of {JOURNAL})",
+                        ended.who.actor, ended.time, ended.line
+                    ),
+                )
+                .at(Place::file(&one.path))
+                .help(format!(
+                    "a killed `dotage rotate` left it, or it was brought back: git log --stat -- {0}; rm {0}",
+                    one.path
+                )),
+            );
             continue;
         }
         let newer = own
@@ -131,6 +148,17 @@ fn chain(
             if let Some(after) = after.get_mut(*named) {
                 after.push(index);
             }
+            if *named >= index {
+                problems.push(
+                    Problem::new(
+                        "journal-order",
+                        "stands before an entry that it names: lines changed places",
+                    )
+                    .at(at.clone())
+                    .help(format!("compare: git log -p -- {JOURNAL}")),
+                );
+                continue;
+            }
             if entries
                 .get(*named)
                 .is_some_and(|named| named.time > entry.time)
@@ -148,6 +176,27 @@ fn chain(
         }
     }
     problems
+}
+
+/// The entry that ended the rotation whose file another one wrote.
+fn ended(entries: &[Entry], wrote: usize) -> Option<&Entry> {
+    let wrote = entries.get(wrote)?;
+    // A bundle is written by a step of a rotation as well, with no end for it.
+    if !wrote
+        .written
+        .iter()
+        .all(|written| is_rotation(wrote, written))
+    {
+        return None;
+    }
+    end_of_plan(entries, wrote.plan.as_deref()?)
+}
+
+fn is_rotation(entry: &Entry, written: &Written) -> bool {
+    entry
+        .plan
+        .as_ref()
+        .is_some_and(|plan| written.path.ends_with(&format!(".{plan}.rotation.age")))
 }
 
 /// A ciphertext that no entry tells of, or of another file.

@@ -7,7 +7,7 @@ use crate::journal::{self, Entry, Journal, Written};
 use crate::problem::Problem;
 use crate::time::Time;
 use crate::vault::{Ciphertexts, Vault};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// The largest file of a rotation whose hash is taken, in bytes: it holds a few values twice.
 pub(super) const MAX_FILE: usize = 64 << 20;
@@ -129,6 +129,9 @@ impl Project {
     /// A file, from the project's folder.
     pub(super) fn inside(&self, file: &Path) -> String {
         let inside = file.strip_prefix(&self.root).unwrap_or(file);
-        inside.display().to_string()
+        let parts = inside
+            .components()
+            .filter(|part| *part != Component::CurDir);
+        parts.collect::<PathBuf>().display().to_string()
     }
 }

@@ -7,7 +7,7 @@
 //! values are made before it is written, and it is written before anything else is done.
 
 use super::record::MAX_FILE;
-use super::{Project, Wanted, decoded};
+use super::{Project, Wanted, decoded, encoded};
 use crate::inventory::Variable;
 use crate::journal::{Entry, Written};
 use crate::problem::{Place, Problem};
@@ -122,6 +122,54 @@ impl Project {
         })
     }
 
+    /// Keeps everybody else on this machine from driving the project's rotations.
+    ///
+    /// # Errors
+    /// When somebody does.
+    pub fn lock_rotations(&self) -> Result<file::Lock, Problem> {
+        let path = &self.inventory.path;
+        file::try_lock_file(path)?.ok_or_else(|| {
+            Problem::new(
+                "busy",
+                "a rotation of this project is at work on this machine",
+            )
+            .at(Place::file(path))
+            .help("wait until it has ended")
+        })
+    }
+
+    /// Refuses a change of values that a rotation in flight replaces. To be asked while nobody else can change the vault.
+    ///
+    /// # Errors
+    /// When one of the names is in flight, or that can't be told.
+    pub fn not_in_flight<'n>(
+        &self,
+        profile: &str,
+        names: impl IntoIterator<Item = &'n Name>,
+        identities: &Identities,
+    ) -> Result<(), Problem> {
+        let ids = self.rotations(profile)?;
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&Name> = names.into_iter().collect();
+        for id in ids {
+            let replaced = self.rotates(profile, &id, identities)?;
+            if let Some(name) = names.iter().find(|name| replaced.contains(**name)) {
+                let (_, said) = self.profile(Some(profile))?;
+                return Err(Problem::new(
+                    "rotation-in-flight",
+                    format!("rotation {id} of {name} is not finished"),
+                )
+                .at(Place::file(self.vault(said).rotation(&id)))
+                .help(format!(
+                    "dotage rotate --resume {id} --profile {profile}    (or --rollback)"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Begins a rotation: its file is there when this returns, and nothing else was done. `new` are the new values by
     /// name, as the vault is to hold them.
     ///
@@ -138,35 +186,27 @@ impl Project {
         let (_, said) = self.profile(Some(&plan.profile))?;
         let vault = self.vault(said);
         let _lock = vault.lock()?;
-        for other in vault.rotations()?.into_keys() {
-            let names = self.rotates(&plan.profile, &other, identities)?;
-            if let Some(name) = plan.names.iter().find(|name| names.contains(**name)) {
-                return Err(Problem::new(
-                    "rotation-in-flight",
-                    format!("rotation {other} of {name} is not finished"),
-                )
-                .at(Place::file(vault.rotation(&other)))
-                .help(format!(
-                    "dotage rotate --resume {other} --profile {}    (or --rollback)",
-                    plan.profile
-                )));
-            }
-        }
-        let opened = vault.open(
-            Some(&self.bundles_of(&vault, plan.names.iter().copied())?),
-            identities,
-        )?;
-        let mut secrets = opened.secrets;
+        self.not_in_flight(&plan.profile, plan.names.iter().copied(), identities)?;
+        let mut bundles = self.bundles_of(&vault, plan.names.iter().copied())?;
+        bundles.retain(|bundle| vault.file(bundle).exists());
+        let mut secrets = vault.open(Some(&bundles), identities)?.secrets;
         let mut pairs = BTreeMap::new();
         for (name, new) in new {
-            let Some(old) = secrets.remove(&name) else {
+            let variable = self.variable(name.as_str())?.1;
+            let default = default(&name, variable, &plan.profile)?;
+            let Some(old) = secrets.remove(&name).or(default) else {
+                let verb = if variable.is_generated() {
+                    "generate"
+                } else {
+                    "set"
+                };
                 return Err(Problem::new(
                     "no-old-value",
                     format!("{name} has no value in profile {} to rotate", plan.profile),
                 )
                 .at(Place::file(&self.inventory.path))
                 .help(format!(
-                    "give it its first one: dotage generate {name} --profile {}",
+                    "give it its first one: dotage {verb} {name} --profile {}",
                     plan.profile
                 )));
             };
@@ -214,11 +254,12 @@ impl Project {
         if let Ok(bytes) = file::read(&vault.rotation(&flight.id), MAX_FILE) {
             let found = self.journal().untold(told(file::sha256(&bytes)))?;
             if !found.is_empty() {
+                let entry = Entry::of_rotation(&flight.profile, "found");
                 self.tell(Entry {
                     plan: Some(flight.id.clone()),
+                    names: flight.pairs.keys().cloned().collect(),
                     written: found,
-                    outcome: "found".to_owned(),
-                    ..Entry::new(ACTION, &flight.profile)
+                    ..entry
                 })?;
             }
         }
@@ -257,8 +298,10 @@ impl Project {
                 let variable = self.variable(name.as_str())?.1;
                 let bundle = vault.bundle_for(&variable.bundle)?;
                 let held = contents.bundle(&bundle)?;
+                let default = default(name, variable, &flight.profile)?;
                 let known = held
                     .get(name)
+                    .or(default.as_ref())
                     .is_some_and(|held| held.same(&pair.old) || held.same(&pair.new));
                 if !known {
                     return Err(Problem::new(
@@ -284,6 +327,21 @@ impl Project {
         let (_, said) = self.profile(Some(&flight.profile))?;
         self.tell(flight.entry(entry))?;
         file::remove(&self.vault(said).rotation(&flight.id)).map(drop)
+    }
+
+    /// Removes the file of a rotation that the journal says has ended, which a kill left or somebody brought back; tells
+    /// whether it is one.
+    ///
+    /// # Errors
+    /// When the journal can't be read, or the file can't be removed.
+    pub fn ended(&self, flight: &Flight) -> Result<bool, Vec<Problem>> {
+        let entries = self.journal().entries()?;
+        if journal::end_of_plan(&entries, &flight.id).is_none() {
+            return Ok(false);
+        }
+        let (_, said) = self.profile(Some(&flight.profile))?;
+        file::remove(&self.vault(said).rotation(&flight.id))?;
+        Ok(true)
     }
 
     /// The old and the new values of a rotation as a program is given them: decoded, those that are made of them too.
@@ -328,6 +386,51 @@ impl Project {
         Ok((side(|pair| &pair.old)?, side(|pair| &pair.new)?))
     }
 
+    /// The secrets of a profile that these identities open, as a program is given them: what commands print is shown
+    /// without any of them.
+    ///
+    /// # Errors
+    /// When a bundle that can be opened is malformed, or a value can't be put together.
+    pub fn secrets_to_hide(
+        &self,
+        profile: &str,
+        identities: &Identities,
+    ) -> Result<Secrets, Problem> {
+        let (_, said) = self.profile(Some(profile))?;
+        let vault = self.vault(said);
+        let mut secrets = Secrets::new();
+        for bundle in vault.bundles()? {
+            let opened = match vault.open(Some(&[bundle.clone()].into()), identities) {
+                Err(problem) if problem.rule == Problem::NO_IDENTITY => continue,
+                opened => opened?,
+            };
+            for (name, secret) in opened.secrets {
+                if let Some(variable) = self.inventory.variables.get(&name) {
+                    let value = decoded(secret, &name, variable, &vault, &bundle)?;
+                    secrets.insert(name, value);
+                }
+            }
+        }
+        for (name, variable) in &self.inventory.variables {
+            if let Some(default) = variable.defaults.get(profile) {
+                let default = || Secret::new(default.value.clone().into_bytes());
+                secrets.entry(name.clone()).or_insert_with(default);
+            }
+        }
+        for (name, variable) in &self.inventory.variables {
+            self.derive(name, variable, &mut secrets)?;
+        }
+        secrets.retain(|name, _| self.is_secret(name));
+        Ok(secrets)
+    }
+
+    /// Whether a name is one of a secret.
+    #[must_use]
+    pub fn is_secret(&self, name: &Name) -> bool {
+        let variable = self.inventory.variables.get(name);
+        variable.is_none_or(|variable| variable.sensitive)
+    }
+
     /// The old values that templates may show beside the new ones, as `previous.NAME`: those of variables with an
     /// `overlap`, from the switch to the end of it.
     ///
@@ -349,6 +452,12 @@ impl Project {
         };
         let mut previous = Secrets::new();
         for id in vault.rotations()?.into_keys() {
+            // Not everybody who renders can open every rotation.
+            let told = self.told_of(&id);
+            let concerns = |name: &Name| wanted.get(name).is_some_and(|own| overlaps(own));
+            if !told.is_empty() && !told.iter().any(concerns) {
+                continue;
+            }
             let flight = self.flight(profile, &id, &identities()?)?;
             if !flight.at.shows_previous() {
                 continue;
@@ -373,10 +482,7 @@ impl Project {
         id: &str,
         identities: &Identities,
     ) -> Result<BTreeSet<Name>, Problem> {
-        let told = match self.journal().entries() {
-            Ok(entries) => journal::names_of_plan(&entries, id),
-            Err(_) => BTreeSet::new(),
-        };
+        let told = self.told_of(id);
         if !told.is_empty() {
             return Ok(told);
         }
@@ -385,6 +491,54 @@ impl Project {
             .pairs
             .into_keys()
             .collect())
+    }
+
+    /// The names that the journal tells of for a rotation, as far as it can be read.
+    fn told_of(&self, id: &str) -> BTreeSet<Name> {
+        self.journal()
+            .entries()
+            .map(|entries| journal::names_of_plan(&entries, id))
+            .unwrap_or_default()
+    }
+
+    /// Whether the file of a rotation has the readers that the bundles of its names have, as far as that shows without
+    /// a key; nothing where the journal doesn't tell of its names.
+    ///
+    /// # Errors
+    /// When it or a recipients file can't be read.
+    pub fn rotation_fits(&self, profile: &str, id: &str) -> Result<Option<bool>, Problem> {
+        let (_, said) = self.profile(Some(profile))?;
+        let vault = self.vault(said);
+        let told = self.told_of(id);
+        if told.is_empty() {
+            return Ok(None);
+        }
+        vault
+            .rotation_fits(id, &self.bundles_of(&vault, told.iter())?)
+            .map(Some)
+    }
+
+    /// The rotations in flight of values in these bundles, opened, to be encrypted to other readers.
+    ///
+    /// # Errors
+    /// When one can't be opened.
+    pub fn flights_in(
+        &self,
+        profile: &str,
+        bundles: &[String],
+        identities: &Identities,
+    ) -> Result<Vec<Flight>, Problem> {
+        let (_, said) = self.profile(Some(profile))?;
+        let vault = self.vault(said);
+        let mut flights = Vec::new();
+        for id in vault.rotations()?.into_keys() {
+            let names = self.rotates(profile, &id, identities)?;
+            let own = self.bundles_of(&vault, names.iter())?;
+            if bundles.iter().any(|bundle| own.contains(bundle)) {
+                flights.push(self.flight(profile, &id, identities)?);
+            }
+        }
+        Ok(flights)
     }
 
     /// The bundles that hold these names.
@@ -397,6 +551,14 @@ impl Project {
             .map(|name| vault.bundle_for(&self.variable(name.as_str())?.1.bundle))
             .collect()
     }
+}
+
+/// The profile's published default, as a vault would hold it.
+fn default(name: &Name, variable: &Variable, profile: &str) -> Result<Option<Secret>, Problem> {
+    let default = variable.defaults.get(profile);
+    default
+        .map(|spot| encoded(Secret::new(spot.value.clone().into_bytes()), name, variable))
+        .transpose()
 }
 
 impl Flight {

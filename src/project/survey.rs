@@ -158,18 +158,28 @@ impl Project {
         }
         match vault.rotations() {
             Err(problem) => found.push(ruled(problem, "vault")),
-            Ok(rotations) => found.extend(rotations.into_iter().map(|(id, path)| {
-                Problem::new(
-                    "rotation-in-flight",
-                    format!("rotation {id} is not finished"),
-                )
-                .at(Place::file(path))
-                .severity(Severity::Warning)
-                .help(format!(
-                    "dotage rotate --resume {id} --profile {profile}    (or --rollback)"
-                ))
-                .into()
-            })),
+            Ok(rotations) => {
+                for (id, path) in rotations {
+                    if let Ok(Some(false)) = self.rotation_fits(profile, &id) {
+                        let message =
+                            format!("the readers of rotation {id} are not those of its bundles");
+                        let problem = Problem::new("recipients-differ", message)
+                            .at(Place::file(&path))
+                            .help(format!("dotage recipients apply --profile {profile}"));
+                        found.push(problem.into());
+                    }
+                    let problem = Problem::new(
+                        "rotation-in-flight",
+                        format!("rotation {id} is not finished"),
+                    )
+                    .at(Place::file(path))
+                    .severity(Severity::Warning)
+                    .help(format!(
+                        "dotage rotate --resume {id} --profile {profile}    (or --rollback)"
+                    ));
+                    found.push(problem.into());
+                }
+            }
         }
         found
     }

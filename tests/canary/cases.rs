@@ -115,6 +115,94 @@ pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
     cases
 }
 
+/// What the commands of a rotation and of an incident do: print every value that they see, in the forms that values
+/// travel in, and fail where the case wants it.
+const LOUD: &str = r#"#!/bin/sh
+for value in "$ASCII_OLD" "$ASCII_NEW" "$URL_OLD" "$URL_NEW" "$(sed -n 's/^ASCII=//p' out/shell.env)"; do
+    [ -n "$value" ] || continue
+    echo "it is $value, as it is"
+    printf %s "$value" | base64 -w0; echo
+    printf x%s "$value" | base64 -w0 >&2; echo >&2
+    printf xx%s "$value" | base64 -w0 | tr +/ -_; echo
+    printf %s "$value" | od -An -v -tx1 | tr -d ' \n'; echo
+    printf %s "$value" | od -An -v -tx1 | tr -d ' \n' | tr a-f A-F >&2; echo >&2
+    printf '{"value":"%s"}\n' "$value"
+    printf %s "$value"; sleep 0.01; echo
+done
+cat out/shell.env
+env
+[ ! -e "$GIVEN/broken-$1" ]
+"#;
+
+/// Rotations and incidents whose commands print all that they are given: each step done, and failed.
+pub(super) fn rotations(canaries: &Canaries) -> Vec<Case> {
+    let inventory = super::scene::INVENTORY
+        .replace(
+            "  api: {}",
+            "  api: { deploy: loud deploy, healthy: loud healthy, verify: loud service, contain: loud contain }",
+        )
+        .replace(
+            "ASCII: { purpose: a password, used_by: [api], bundle: auth }",
+            "ASCII: { purpose: a password, used_by: [api], bundle: auth, class: trust, rotation: { backup: loud backup, before: loud before, undo: loud undo, verify: loud verify, old_must_fail: loud alive } }",
+        )
+        + "classes:\n  trust: { boundary: everything, contain: loud class, verify: loud checked }\n";
+    let story = |name: String, script: &'static str, broken: &'static str| {
+        let inventory = inventory.clone();
+        case(name, &[])
+            .before(move |scene| {
+                scene.put("dotage.yaml", inventory.as_bytes());
+                let given = scene.path("given");
+                put(&given.join("loud"), LOUD.as_bytes(), 0o755);
+                // The old value is dead where `old_must_fail` fails.
+                for broken in ["alive", broken] {
+                    put(&given.join(format!("broken-{broken}")), b"", 0o600);
+                }
+            })
+            .stdin(canaries.typed.as_bytes())
+            .how(How::Shell(script))
+    };
+    let mut cases = vec![
+        story("each step".into(), STEPS, ""),
+        story("a drill".into(), DRILL, ""),
+        story("an incident".into(), INCIDENT, ""),
+    ];
+    for broken in ["backup", "before", "deploy", "healthy", "verify"] {
+        cases.push(story(format!("{broken} fails, rolled back"), BACK, broken));
+        cases.push(story(format!("{broken} fails, resumed"), ON, broken));
+    }
+    for broken in ["undo"] {
+        cases.push(story(
+            format!("{broken} fails on the way back"),
+            TWICE,
+            broken,
+        ));
+    }
+    for broken in ["class", "contain", "before", "verify", "checked", "service"] {
+        cases.push(story(
+            format!("an incident, {broken} fails"),
+            INCIDENT,
+            broken,
+        ));
+    }
+    cases
+}
+
+const STEPS: &str = r#""$0" render shell
+"$0" rotate ASCII --dry-run; "$0" rotate ASCII --step -v
+while "$0" rotate --resume --step --json -v; do "$0" status; "$0" check; "$0" rotate --resume --dry-run; done
+"$0" log; "$0" log --json; "$0" log --markdown; "$0" log verify"#;
+const BACK: &str = r#""$0" render shell
+! "$0" rotate ASCII && rm "$GIVEN"/broken-[!a]* && "$0" rotate --rollback -v && "$0" log && "$0" log --json && "$0" log verify"#;
+const ON: &str = r#""$0" render shell
+! "$0" rotate ASCII && ! "$0" rotate --resume -v && rm "$GIVEN"/broken-[!a]* && "$0" rotate --resume && "$0" status && "$0" log verify"#;
+const TWICE: &str = r#""$0" render shell; touch "$GIVEN/broken-verify"
+! "$0" rotate ASCII && ! "$0" rotate --rollback && rm "$GIVEN"/broken-[!a]* && "$0" rotate --rollback && "$0" log verify"#;
+const DRILL: &str = r#""$0" render shell; "$0" incident drill --class trust"#;
+const INCIDENT: &str = r#""$0" render shell
+"$0" incident open --class trust --reason 'it leaked'; "$0" incident status
+cat >"$GIVEN/typed"; "$0" incident resume --yes <"$GIVEN/typed"; "$0" incident status --json; "$0" incident close
+rm -f "$GIVEN"/broken-[!a]*; "$0" incident resume --yes <"$GIVEN/typed" && "$0" incident close && "$0" log && "$0" log verify"#;
+
 /// Held before it opens what it renames, and before it ends, long enough for every process to be looked at.
 const HOLD: &[&str] = &[
     "-e",

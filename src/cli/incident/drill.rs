@@ -15,7 +15,7 @@ use crate::time::Time;
 use crate::vault::keygen;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 /// The largest file that is copied, in bytes.
@@ -101,6 +101,9 @@ impl Copy {
         for target in project.inventory.targets.values() {
             if let Origin::Template(template) = &target.source
                 && let Some(folder) = template.value.parent()
+                && folder
+                    .components()
+                    .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
             {
                 folders.insert(folder.to_owned());
             }

@@ -27,6 +27,7 @@ pub(super) struct Drive<'a> {
     how: &'a How,
     shell: &'a Shell,
     identities: Identities,
+    lock: file::Lock,
 }
 
 /// The values of a rotation as its commands see them.
@@ -36,22 +37,14 @@ struct Values {
     needles: Needles,
 }
 
-/// Keeps everybody else on this machine from driving the project's rotations.
-pub(super) fn lock(project: &Project) -> Result<file::Lock, Problem> {
-    let path = &project.inventory.path;
-    file::try_lock_file(path)?.ok_or_else(|| {
-        Problem::new("busy", "another `dotage rotate` is at work in this project")
-            .at(Place::file(path))
-            .help("wait until it has ended")
-    })
-}
-
 impl<'a> Drive<'a> {
+    /// Nobody else on this machine drives the project's rotations meanwhile: the lock says so.
     pub(super) fn new(
         project: &'a Project,
         plan: &'a Plan<'a>,
         how: &'a How,
         shell: &'a Shell,
+        lock: file::Lock,
     ) -> Result<Self, Problem> {
         Ok(Drive {
             identities: shell.identities()?,
@@ -59,6 +52,7 @@ impl<'a> Drive<'a> {
             plan,
             how,
             shell,
+            lock,
         })
     }
 
@@ -71,15 +65,16 @@ impl<'a> Drive<'a> {
         let (old, new) = self
             .project
             .both(self.plan, &flight, &|| self.shell.identities())?;
-        let needles = Needles::new(old.iter().chain(&new));
+        let secret = |pair: &(&Name, &Secret)| self.project.is_secret(pair.0);
+        let others = self
+            .project
+            .secrets_to_hide(&flight.profile, &self.identities)?;
+        let needles = Needles::new(old.iter().chain(&new).filter(secret).chain(&others));
         let values = Values { old, new, needles };
         loop {
             let step = match self.plan.next(&flight.at, Time::now())? {
-                Next::Ended => {
-                    // Killed between the last entry and the file's end.
-                    self.project.end(&flight, &self.entry("done"))?;
-                    return self.report(&flight, None);
-                }
+                Next::Ended => return self.report(&flight, None),
+                Next::Wait(_) if self.how.at_once => Step::Overlap,
                 Next::Wait(until) => {
                     say(format!("the old values stay good until {until}"));
                     say(format!("then: {}", again(&flight, "--resume")));
@@ -179,15 +174,16 @@ impl<'a> Drive<'a> {
             self.project
                 .save(flight, &self.identities, &self.entry("begun"))?;
             if !self.how.done
-                && let Err(failure) = self.act(flight, step, values)
+                && let Err(Failure(mut problems)) = self.act(flight, step, values)
             {
-                self.project.tell_of(flight, &self.took("failed", began))?;
+                let told = self.project.tell_of(flight, &self.took("failed", began));
+                problems.extend(told.err());
                 say(format!("{step}: failed"));
-                return Err(self.ways_out(flight, step, failure));
+                return Err(self.ways_out(flight, step, problems));
             }
         }
         flight.at.done = true;
-        if *step == Step::Verify {
+        if self.plan.begins_overlap(step) {
             flight.at.verified = Some(Time::now());
         }
         let entry = self.took("done", began);
@@ -203,8 +199,15 @@ impl<'a> Drive<'a> {
     fn act(&self, flight: &Flight, step: &Step, values: &Values) -> Result<(), Failure> {
         match step {
             Step::Backup => self.all(step, &[], values)?,
-            Step::Before => self.all(step, &given(&values.old, &values.new), values)?,
-            Step::Undo => self.all(step, &given(&values.new, &values.old), values)?,
+            Step::Before | Step::Undo => {
+                let (from, to) = match step {
+                    Step::Before => (&values.old, &values.new),
+                    _ => (&values.new, &values.old),
+                };
+                // Killed ourselves, what re-encrypts goes on: until it has ended nobody may begin it again.
+                let _lent = self.lock.lend()?;
+                self.all(step, &given(from, to), values)?;
+            }
             Step::Switch => {
                 self.project
                     .switch(flight, false, &self.identities, &self.entry("done"))?;
@@ -318,6 +321,13 @@ impl<'a> Drive<'a> {
     fn render(&self) -> Result<(), Failure> {
         let names: Vec<&Name> = self.plan.names.iter().copied().collect();
         let recipes = in_use(self.project, &self.plan.profile, &names)?;
+        if self.how.printed {
+            // A target may be anywhere on the machine: what is written to the real one is the real value.
+            for recipe in &recipes {
+                say(format!("  would write: {}", recipe.to.display()));
+            }
+            return Ok(());
+        }
         let mut made = Vec::new();
         for recipe in &recipes {
             made.push((
@@ -340,24 +350,33 @@ impl<'a> Drive<'a> {
         if !begins || self.how.in_window || windows.is_empty() {
             return Ok(());
         }
-        Err(Problem::new(
-            "window",
-            format!(
-                "what comes next needs a maintenance window: {}",
-                windows.join("; ")
-            ),
-        )
-        .at(Place::file(&self.project.inventory.path))
-        .help(format!(
-            "when it is open: {} --in-window",
-            again(flight, "--resume")
-        ))
-        .into())
+        Err(self.closed(&windows, &again(flight, "--resume")).into())
+    }
+
+    /// A rotation that could only be staged is not begun, unless that is what was asked for.
+    pub(super) fn may_begin(&self) -> Result<(), Problem> {
+        let windows = self.plan.windows();
+        if self.how.in_window || self.how.step || windows.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.plan.names.iter().map(|name| name.as_str()).collect();
+        let command = format!(
+            "dotage rotate {} --profile {}",
+            names.join(" "),
+            self.plan.profile
+        );
+        Err(self.closed(&windows, &command))
+    }
+
+    fn closed(&self, windows: &[&str], command: &str) -> Problem {
+        let message = format!("this needs a maintenance window: {}", windows.join("; "));
+        Problem::new("window", message)
+            .at(Place::file(&self.project.inventory.path))
+            .help(format!("when it is open: {command} --in-window"))
     }
 
     /// Where it stands, and what the two ways out are.
-    fn ways_out(&self, flight: &Flight, step: &Step, failure: Failure) -> Failure {
-        let Failure(mut problems) = failure;
+    fn ways_out(&self, flight: &Flight, step: &Step, mut problems: Vec<Problem>) -> Failure {
         let resume = again(flight, "--resume");
         let rollback = again(flight, "--rollback");
         let ways = if step.is_back() {
