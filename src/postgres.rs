@@ -6,7 +6,7 @@
 //! server key. We make that here, as psql's own `\password` does, so the password neither crosses the wire nor comes into
 //! the server's log. Nobody can log in with a verifier, but guesses can be tried on it, so it is handled as a secret.
 //!
-//! Clients prepare a password by SASLprep (RFC 4013) before they hash it, some leave a step out, and where they differ from
+//! Clients prepare a password by `SASLprep` (RFC 4013) before they hash it, some leave a step out, and where they differ from
 //! us the role is locked out. All of them leave printable ASCII as it is, and all that we generate is that.
 //!
 //! What is written is for psql: `\set` makes its first error its exit code, and `\gexec` runs what a query gives.
@@ -65,7 +65,9 @@ pub fn is_portable(password: &Secret) -> bool {
 /// When the operating system's generator fails.
 pub fn verifier(password: &Secret) -> Result<Secret, generate::Failed> {
     let salt = generate::random(SALT, generate::Encoding::Base64)?;
-    salted(password, salt.expose())
+    let verifier = salted(password, salt.expose());
+    wipe_stack();
+    verifier
 }
 
 /// `SCRAM-SHA-256$ROUNDS:SALT$STORED-KEY:SERVER-KEY`, all but the figure in base64.
@@ -79,8 +81,8 @@ fn salted(password: &Secret, salt: &[u8]) -> Result<Secret, generate::Failed> {
         Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
     };
     let client = keyed(b"Client Key")?;
-    let stored = Zeroizing::new(STANDARD.encode(Sha256::digest(&*client)));
-    let server = Zeroizing::new(STANDARD.encode(&*keyed(b"Server Key")?));
+    let stored = Zeroizing::new(STANDARD.encode(Sha256::digest(client.as_slice())));
+    let server = Zeroizing::new(STANDARD.encode(keyed(b"Server Key")?.as_slice()));
     let rounds = ROUNDS.to_string();
     let parts: [&[u8]; 8] = [
         b"SCRAM-SHA-256$",
@@ -92,9 +94,7 @@ fn salted(password: &Secret, salt: &[u8]) -> Result<Secret, generate::Failed> {
         b":",
         server.as_bytes(),
     ];
-    let text = parts.concat();
-    wipe_stack();
-    Ok(Secret::new(text))
+    Ok(Secret::new(parts.concat()))
 }
 
 /// What comes first: an error ends psql, and names are read as we write them.
@@ -115,24 +115,21 @@ END $$;
 #[must_use]
 pub fn password(role: &Role, verifier: &Secret, create: bool, owner: Option<&Role>) -> Secret {
     let name = role.identifier();
-    let mut before = format!("{FIRST}BEGIN;\n{QUIET}");
+    let (mut made, mut login) = (String::new(), "");
     if create {
         let statement = literal(&format!("CREATE ROLE {name}"));
         let known = literal(&role.0);
-        before.push_str(&format!(
+        made = format!(
             "SELECT {statement} WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = {known}) \\gexec\n"
-        ));
+        );
+        login = " LOGIN";
     }
-    let login = if create { " LOGIN" } else { "" };
-    before.push_str(&format!("ALTER ROLE {name}{login} PASSWORD '"));
-    let mut after = "';\n".to_owned();
-    if let Some(owner) = owner {
+    let owned = owner.map_or_else(String::new, |owner| {
         let (whose, setting) = (owner.identifier(), literal(&owner.0));
-        after.push_str(&format!(
-            "GRANT {whose} TO {name};\nALTER ROLE {name} SET role = {setting};\n"
-        ));
-    }
-    after.push_str("COMMIT;\n");
+        format!("GRANT {whose} TO {name};\nALTER ROLE {name} SET role = {setting};\n")
+    });
+    let before = format!("{FIRST}BEGIN;\n{QUIET}{made}ALTER ROLE {name}{login} PASSWORD '");
+    let after = format!("';\n{owned}COMMIT;\n");
     Secret::new([before.as_bytes(), verifier.expose(), after.as_bytes()].concat())
 }
 

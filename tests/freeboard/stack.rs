@@ -169,6 +169,7 @@ impl Stack {
             .env("PGHOSTADDR", LOOPBACK)
             .env("PGPORT", self.server.port.to_string())
             .env("COMPOSE", compose)
+            .env("npm_config_update_notifier", "false")
             .stdin(Stdio::null());
         command
     }
