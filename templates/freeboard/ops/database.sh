@@ -11,6 +11,8 @@ connect() { in_postgres -e PGUSER -e PGPASSWORD freeboard-postgres sh -c "$psql 
 administer() { in_postgres freeboard-postgres sh -c "$psql --username \"\$POSTGRES_USER\" \"\$POSTGRES_DB\""; }
 # Whether PGUSER gets in with PGPASSWORD.
 opens() { echo 'SELECT 1' | connect >/dev/null; }
+# The role of a URL.
+role_of() { printf '%s\n' "$1" | sed -n 's|^[a-z]*://\([^:]*\):.*|\1|p'; }
 
 case ${1:?which action?} in
 backup)
@@ -35,17 +37,24 @@ old-password)
     PGUSER=$(account)
     opens
     ;;
-# The two-role form of README.md. Sees API_DATABASE_USER_NEW and API_DATABASE_PASSWORD_NEW, and swapped ones to take it back.
+# The two-role form of README.md. The role that gets API_DATABASE_PASSWORD_NEW is that of the new URL; to take it back, it is
+# run with the old values and the new ones swapped.
 next-role)
     owner=$(account)
-    sql=$(dotage postgres-role "${API_DATABASE_USER_NEW:?}" --password-env API_DATABASE_PASSWORD_NEW --create --member-of "$owner")
+    role=$(role_of "${FREEBOARD_POSTGRES_URL_NEW:?}")
+    sql=$(dotage postgres-role "$role" --password-env API_DATABASE_PASSWORD_NEW --create --member-of "$owner")
     printf '%s\n' "$sql" | administer
     ;;
-# For its `old_must_fail`, once the checks have passed: ends the old role, and succeeds while that one still gets in.
+# For its `old_must_fail`, once the checks have passed: ends the old role if another one took its place, and succeeds while
+# it still gets in with the old password, or nobody can tell.
 old-role)
-    sql=$(dotage postgres-role "$API_DATABASE_USER_OLD" --retire) || exit 0
-    printf '%s\n' "$sql" | administer || exit 0
-    export PGUSER="$API_DATABASE_USER_OLD" PGPASSWORD="$API_DATABASE_PASSWORD_OLD"
+    in_postgres freeboard-postgres pg_isready --quiet </dev/null || exit 0
+    if [ -n "${API_DATABASE_USER_OLD:-}" ]; then
+        sql=$(dotage postgres-role "$API_DATABASE_USER_OLD" --retire) || exit 0
+        printf '%s\n' "$sql" | administer || exit 0
+    fi
+    export PGUSER PGPASSWORD="$API_DATABASE_PASSWORD_OLD"
+    PGUSER=$(role_of "$FREEBOARD_POSTGRES_URL_OLD")
     opens
     ;;
 *) echo "database.sh: no action is called $1" >&2 && exit 2 ;;
