@@ -1,10 +1,15 @@
 //! Processes: this one closed to others, and the commands and editors that it starts.
 
 mod act;
+mod beside;
+mod curl;
 mod edit;
+pub mod git;
 mod run;
 
 pub use act::act;
+pub use beside::Beside;
+pub use curl::{Call, Reply, curl};
 pub use edit::edit;
 pub use run::{Failed, Program, Redacted, hijacks, leads_to_an_identity};
 
@@ -19,9 +24,6 @@ use zeroize::Zeroizing;
 
 /// The most that a command may print: an identity file is a few hundred bytes, an SSH key a few thousand.
 const OUTPUT_LIMIT: usize = 64 * 1024;
-
-/// One environment string, `NAME=value` without its NUL: `MAX_ARG_STRLEN` of Linux's execve(2).
-const ENVIRONMENT_STRING: usize = 131_071;
 
 /// How large a core file might have been before [`harden`].
 static CORE: OnceLock<Rlimit> = OnceLock::new();

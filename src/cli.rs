@@ -8,14 +8,11 @@
 mod ask;
 mod bootstrap;
 mod check;
+mod ci;
 mod completions;
 mod demo;
 mod edit;
 mod explain;
-#[allow(
-    dead_code,
-    reason = "until the verbs that look for problems flatten it"
-)]
 mod form;
 mod generate;
 mod get;
@@ -28,9 +25,11 @@ mod log;
 mod man;
 mod postgres_role;
 mod recipients;
+mod redact;
 mod render;
 mod rotate;
 mod run;
+mod scan;
 mod schema;
 mod set;
 mod status;
@@ -110,10 +109,13 @@ enum Verb {
     Render(render::Args),
     Rotate(rotate::Args),
     Incident(incident::Args),
-    Run(run::Args),
-    Lint(lint::Args),
     PostgresRole(postgres_role::Args),
+    Run(run::Args),
+    Redact(redact::Args),
+    Lint(lint::Args),
+    Scan(scan::Args),
     Explain(explain::Args),
+    Ci(ci::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -247,10 +249,13 @@ pub fn main() -> ExitCode {
         Verb::Render(args) => render::run(&args, &shell),
         Verb::Rotate(args) => rotate::run(&args, &shell),
         Verb::Incident(args) => incident::run(&args, &shell),
-        Verb::Run(args) => return run::run(&args, &shell),
         Verb::PostgresRole(args) => postgres_role::run(&args),
+        Verb::Run(args) => return run::run(&args, &shell),
+        Verb::Redact(args) => redact::run(&args, &shell),
+        Verb::Scan(args) => scan::run(&args, &shell),
         Verb::Lint(args) => lint::run(&args, &shell),
         Verb::Explain(args) => explain::run(&args, &shell),
+        Verb::Ci(args) => ci::run(&args, &shell),
         Verb::Schema(args) => schema::run(&args),
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(args) => man::run(&args),

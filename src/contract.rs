@@ -15,6 +15,7 @@ mod value;
 
 use crate::inventory::{Contract, Exception, Format, Inventory, Variable};
 use crate::problem::{Place, Problem, Severity};
+use crate::redact;
 use crate::secret::{Name, Secret, Secrets};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,10 @@ pub const RULES: &[(&str, &str)] = &[
         "a secret doesn't count or go through the alphabet",
     ),
     ("keyboard", "a secret doesn't follow the keys of a keyboard"),
+    (
+        "not-hidden",
+        "a secret can be hidden in what a job prints: it is long enough, and no common word",
+    ),
     ("shared", "no two secrets have one value"),
     (
         "same-in-profiles",
@@ -87,6 +92,11 @@ pub const RULES: &[(&str, &str)] = &[
         "no service falls back to a default of its Compose files",
     ),
     ("compose-required", "what Compose requires is set"),
+    (
+        "compose-literal",
+        "no secret is written out in a Compose file",
+    ),
+    ("compose-file", "Compose can load the Compose files"),
     // files
     (
         "vault",
@@ -406,6 +416,13 @@ impl Judge<'_> {
                         self.published(name, variable, defaulted, secret, &literals)
                 {
                     wrong.push(("published", published));
+                }
+                if wrong.is_empty()
+                    && variable.sensitive
+                    && !secret.expose().is_empty()
+                    && let Some(why) = redact::cannot_hide(secret.expose())
+                {
+                    wrong.push(("not-hidden", why.to_owned()));
                 }
                 if variable.sensitive
                     && variable.derive.is_none()

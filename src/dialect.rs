@@ -113,8 +113,8 @@ pub struct Unreadable {
 /// of a scalar, its keys and indices joined by `.`.
 pub type Entries<'a> = Vec<(Cow<'a, str>, Cow<'a, [u8]>)>;
 
-/// One environment string, `NAME=value` and its NUL: `MAX_ARG_STRLEN` of Linux's execve(2).
-const ENVIRONMENT_STRING: usize = 131_071;
+/// One environment string, `NAME=value` without its NUL: `MAX_ARG_STRLEN` of Linux's execve(2).
+pub const ENVIRONMENT_STRING: usize = 131_071;
 
 /// What Go's `bufio.Scanner` takes as one line: `bufio.MaxScanTokenSize` less the line feed.
 const SCANNED_LINE: usize = 65_535;

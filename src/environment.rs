@@ -11,7 +11,7 @@
 
 mod compose;
 
-pub use compose::{Composed, Container, EnvFile, Gift, Given, Start, load};
+pub use compose::{Composed, Container, EnvFile, Gift, Given, Start, compose_files, load};
 
 use crate::dialect::{Asked, Dialect};
 use crate::inventory::{Contract, Inventory, Service, Source, Spot};

@@ -3,15 +3,18 @@
 #![forbid(unsafe_code)]
 
 pub mod child;
+pub mod ci;
 pub mod cli;
 pub mod contract;
 pub mod dialect;
+pub mod draft;
 pub mod environment;
 pub mod file;
 pub mod generate;
 pub mod incident;
 pub mod inventory;
 pub mod journal;
+pub mod leak;
 pub mod lint;
 pub mod postgres;
 pub mod preset;

@@ -16,7 +16,7 @@ mod line;
 
 use crate::dialect::{Dialect, Entries};
 use crate::problem::{Place, Problem, Severity};
-use crate::secret;
+use crate::secret::{self, Name};
 use form::Found;
 use line::{Assignment, Form, Shape, Statement, assigns, blank, statements, word};
 use std::borrow::Cow;
@@ -151,6 +151,40 @@ pub fn problems(path: &Path, text: &[u8], consumers: &[Dialect]) -> Vec<Problem>
     let mut problems = lint.problems;
     problems.sort_by(|one, other| one.place.cmp(&other.place));
     problems
+}
+
+/// The names that a file assigns, whoever reads it, each with what stands after it, its quotes aside: to look at, and no
+/// more than that, since only a consumer's own rules say what a value is. None stands for a name that not every consumer
+/// takes; what can be a piece of a value is left out.
+#[must_use]
+pub fn assigned(text: &[u8]) -> Vec<(Option<Name>, &[u8])> {
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    statements(text, false)
+        .iter()
+        .filter_map(assigning)
+        .collect()
+}
+
+fn assigning<'a>(statement: &Statement<'a>) -> Option<(Option<Name>, &'a [u8])> {
+    let Shape::Assignment(found) = &statement.shape else {
+        return None;
+    };
+    let value = match found.form {
+        Form::Quoted { inner, .. } => inner,
+        Form::Bare => {
+            let comment = found.value.windows(2).position(|pair| pair == b" #");
+            let value = found.value.get(..comment.unwrap_or(found.value.len()));
+            line::trim(value.unwrap_or_default())
+        }
+        Form::Open { .. } => b"",
+    };
+    shown(found).map(|name| (Name::new(name), value))
+}
+
+/// Whether what stands where a name does, before this value, can be nothing but a name.
+#[must_use]
+pub fn is_name(name: &str, value: &[u8]) -> bool {
+    plausible(name.as_bytes(), value).is_some()
 }
 
 /// The consumers that a list means, in the order of [`Dialect::ALL`]: the usual ones for none.
@@ -769,9 +803,10 @@ fn plausible<'a>(name: &'a [u8], value: &[u8]) -> Option<&'a str> {
     let plain = text.replace(['.', '-'], "_");
     let mixed = text.contains(|c: char| c.is_ascii_lowercase())
         && text.contains(|c: char| c.is_ascii_uppercase());
-    let padding = value.iter().all(|&byte| blank(byte) || byte == b'=');
-    let random =
-        mixed && (padding || (text.len() > 15 && text.contains(|c: char| c.is_ascii_digit())));
+    let padding = value
+        .iter()
+        .all(|&byte| blank(byte) || matches!(byte, b'=' | b'\r'));
+    let random = mixed && (padding || text.len() > 15);
     (word(plain.as_bytes()) && text.len() <= 64 && !random).then_some(text)
 }
 

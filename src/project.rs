@@ -9,6 +9,7 @@
 //! without one, each of the usual files that exists may open the vault.
 
 mod given;
+mod hunt;
 mod identity;
 mod record;
 mod render;
@@ -17,7 +18,8 @@ mod sources;
 mod survey;
 
 pub use given::{Asked, Given, Origin, Origins, given};
-pub use identity::{default_file, identities, is_material};
+pub use hunt::Hunted;
+pub use identity::{default_file, identities, identity_given, is_material};
 pub use render::{Made, Recipe};
 pub use rotations::{Flight, Pair};
 pub use sources::Sources;

@@ -881,6 +881,37 @@ mod tests {
     }
 
     #[test]
+    fn an_overlap_begins_when_the_last_thing_before_it_is_done() {
+        let begins = |text: &str| {
+            let inventory = inventory(text);
+            let plan = plan(&inventory, &["KEY"]);
+            let steps = plan.steps().iter();
+            let begins: Vec<Step> = steps
+                .filter(|step| plan.begins_overlap(step))
+                .cloned()
+                .collect();
+            words(&begins)
+        };
+        let text = "profiles: { production: { vault: v.age } }\nservices: { api: {} }\nvariables: { KEY: { purpose: p, used_by: [api], rotation: { overlap: 1d } } }\n";
+        assert_eq!(begins(text), "deploy api");
+        assert_eq!(begins(&text.replace("1d", "1d, verify: v")), "verify");
+        assert_eq!(begins(&text.replace("overlap: 1d", "every: 1d")), "");
+    }
+
+    #[test]
+    fn a_derived_value_stands_for_secrets_that_are_typed_too() {
+        let inventory = inventory(
+            "profiles: { production: { vault: v.age } }\nservices: { api: {} }\nvariables:\n  KEY: { purpose: p, used_by: [api] }\n  HOST: { purpose: p, used_by: [api], sensitive: false }\n  URL: { purpose: p, used_by: [api], derive: 'https://{{ KEY }}@{{ HOST }}' }\n  PAGE: { purpose: p, used_by: [api], derive: 'https://{{ HOST }}' }\n",
+        );
+        assert_eq!(shown(&plan(&inventory, &["URL"]).names), "KEY");
+        let Err(problems) = Plan::new(&inventory, "production", &asked(&inventory, &["PAGE"]))
+        else {
+            panic!("planned");
+        };
+        assert_eq!(problems[0].rule, "nothing-secret");
+    }
+
+    #[test]
     fn a_plan_that_changed_under_a_rotation_is_an_error() {
         let preset = inventory(PRESET);
         let plan = plan(&preset, &["JWT_SECRET"]);

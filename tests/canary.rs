@@ -54,7 +54,7 @@ fn no_secret_is_printed_by_any_verb_used_well_or_badly() {
                 watch
                     .lock()
                     .unwrap()
-                    .look(Path::new(DOTAGE), &canaries.watched);
+                    .look(Path::new(DOTAGE), &canaries.watched, &canaries.keys);
                 std::thread::sleep(Duration::from_millis(3));
             }
         });
@@ -522,7 +522,7 @@ fn the_search_finds_a_canary_in_every_form_and_place() {
             "{:?}",
             watch.leaks
         );
-        watch.look(Path::new(DOTAGE), &canaries.watched);
+        watch.look(Path::new(DOTAGE), &canaries.watched, &canaries.keys);
     }
     for child in [&mut sleeping, &mut dotage] {
         child.kill().unwrap();

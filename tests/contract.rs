@@ -274,10 +274,90 @@ fn a_project_that_keeps_the_contract_is_quiet() {
     assert_eq!(output.status.code(), Some(0));
 }
 
+/// What this machine has, and no other that the profile runs on, is not judged: neither its environment nor a `.env` file
+/// that somebody else's target wrote.
+#[test]
+fn where_values_come_from_is_judged_for_every_machine_alike() {
+    let project = Project::new();
+    let new =
+        "environment: [process, local/.env, .env, defaults]\n    code_defaults: { TOKEN: dev }";
+    project.inventory("environment: [process, .env]", new);
+    project.write("local/.env", "TOKEN=shop\n");
+    fs::set_permissions(
+        project.root().join("local/.env"),
+        fs::Permissions::from_mode(0o600),
+    )
+    .unwrap();
+    let check = |more: &[&str]| {
+        let args = [&["check", "--profile", "production", "--json"], more].concat();
+        problems(&project.command(&args).env("TOKEN", "x").output().unwrap())
+    };
+    // The target renders `.env` for this profile.
+    assert_eq!(check(&[]), BTreeSet::new());
+    let broken = INVENTORY
+        .replace("environment: [process, .env]", new)
+        .replace("to: .env", "to: other.env");
+    project.write("dotage.yaml", &broken);
+    let told = BTreeSet::from([("error".to_owned(), "code-default".to_owned())]);
+    assert_eq!(check(&[]), told);
+    assert_eq!(check(&["--no-vault"]), told);
+    // What the vault may have is not known without a key.
+    project.write(
+        "dotage.yaml",
+        &broken.replace("[process, local", "[vault, local"),
+    );
+    assert_eq!(check(&[]), BTreeSet::new());
+    assert_eq!(check(&["--no-vault"]), BTreeSet::new());
+}
+
 type Break = fn(&Project);
+
+impl Project {
+    /// Compose starts the API, and nothing renders the `.env` that it interpolates from.
+    fn composed(&self, service: &str) {
+        let inventory = INVENTORY
+            .replace(
+                "[process, .env]",
+                "[compose]\n    compose: { files: [compose.yaml] }",
+            )
+            .replace("to: .env", "to: api.env");
+        self.write("dotage.yaml", &inventory);
+        if !service.is_empty() {
+            self.write(
+                "compose.yaml",
+                &format!("services: {{ api: {{ {service} }} }}\n"),
+            );
+        }
+    }
+}
 
 /// A rule, the severity that it has, and what breaks it alone.
 const CASES: &[(&str, &str, Break)] = &[
+    ("code-default", "error", |p| {
+        let new = "environment: [process, defaults]\n    code_defaults: { TOKEN: dev }";
+        p.inventory("environment: [process, .env]", new);
+    }),
+    ("compose-default", "error", |p| {
+        p.composed("environment: { TOKEN: '${TOKEN:-dev}' }");
+    }),
+    // The profile's own published default says that it is meant.
+    ("compose-default", "warning", |p| {
+        p.composed("environment: { ACCOUNT: '${ACCOUNT:-shop_app}' }");
+    }),
+    ("compose-required", "error", |p| {
+        p.composed("image: 'shop:${TAG:?}', environment: { TOKEN: '${TOKEN:?}' }");
+    }),
+    ("compose-literal", "error", |p| {
+        p.composed("environment: { TOKEN: Xw4vB6nM1J7xq9LmZ2vKpR4tWcY8sD1fGhB6nE3aUo5 }");
+    }),
+    ("compose-file", "error", |p| p.composed("")),
+    ("compose-file", "error", |p| {
+        p.composed("environment: { TOKEN: '${1}' }");
+    }),
+    ("development-default", "error", |p| {
+        p.composed("env_file: [committed.env]");
+        p.write("committed.env", "ACCOUNT=shop\n");
+    }),
     ("missing", "error", |p| p.production(&[("TOKEN", "")])),
     ("missing", "error", |p| p.production(&[("PASSWORD", "")])),
     ("format", "error", |p| {
@@ -338,6 +418,14 @@ const CASES: &[(&str, &str, Break)] = &[
     }),
     ("low-entropy", "error", |p| {
         p.production(&[("API_KEY", "8472")])
+    }),
+    ("not-hidden", "error", |p| {
+        // What is secret, and a number like a port's.
+        p.production(&[("API_KEY", "8472")]);
+        p.inventory(
+            "    purpose: what another service gave us\n",
+            "    purpose: what another service gave us\n    format: { integer: { min: 1 } }\n",
+        );
     }),
     ("repeated", "error", |p| {
         p.production(&[("TOKEN", format!("{TOKEN}{TOKEN}").as_str())])
@@ -574,13 +662,6 @@ fn each_rule_has_a_project_that_breaks_it_alone() {
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     broken.extend(CASES.iter().map(|(rule, ..)| *rule));
-    // Where a service's values would come from is held by tests/environment.rs.
-    broken.extend([
-        "code-default",
-        "development-default",
-        "compose-default",
-        "compose-required",
-    ]);
     let rules: BTreeSet<&str> = dotage::contract::RULES
         .iter()
         .map(|(rule, _)| *rule)

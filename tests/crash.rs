@@ -88,7 +88,12 @@ struct Story {
     stdin: &'static str,
 }
 
-const STORIES: [Story; 13] = [
+const STORIES: [Story; 14] = [
+    Story {
+        before: &[],
+        command: &["set", "--from-env", "/dev/stdin", "-P", "production"],
+        stdin: "ONE=new-b2vjHqzWm8Xs4TgKd9\nTWO=new-c3wkIraXn9Yt5UhLe0\n",
+    },
     story(&[], &["set", "ONE", "-P", "production"]),
     story(&[], &["set", "ONE"]),
     story(&[], &["unset", "ONE", "-P", "production"]),

@@ -10,9 +10,9 @@ const FLOORS: &[&[&str]] = &[
     &[
         "file", "yaml", "generate", "redact", "template", "report", "lint",
     ],
-    &["vault", "inventory", "child", "journal", "postgres"],
-    &["contract", "environment", "incident", "rotation"],
-    &["project", "status"],
+    &["vault", "inventory", "child", "journal", "ci", "postgres"],
+    &["contract", "environment", "incident", "leak", "rotation"],
+    &["project", "draft", "status"],
     &["cli"],
 ];
 
@@ -22,23 +22,26 @@ const HOMES: &[(&str, &[&str])] = &[
     ("minijinja", &["template"]),
     ("serde_yaml", &["yaml", "dialect"]),
     ("rand", &["generate"]),
-    ("hmac", &["postgres"]),
-    ("pbkdf2", &["postgres"]),
     (
         "base64",
         &[
-            "generate", "dialect", "template", "vault", "contract", "project", "redact", "postgres",
+            "generate", "dialect", "template", "vault", "contract", "project", "redact", "ci",
+            "postgres",
         ],
     ),
     (
         "zeroize",
         &[
-            "secret", "generate", "yaml", "redact", "vault", "child", "contract", "project", "cli",
-            "postgres",
+            "secret", "generate", "yaml", "redact", "vault", "child", "ci", "contract", "project",
+            "cli", "postgres",
         ],
     ),
     ("zeroizing_alloc", &["main"]),
     ("clap", &["cli"]),
+    ("flate2", &["leak"]),
+    ("bech32", &["leak"]),
+    ("hmac", &["ci", "postgres"]),
+    ("pbkdf2", &["postgres"]),
     ("shell_words", &["child", "vault"]),
     ("pty_process", &["child"]),
 ];

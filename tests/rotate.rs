@@ -63,49 +63,149 @@ enum Point {
     Command(usize),
 }
 
+/// What is killed: a command on a scene, and how it may be gone on with.
+struct Story {
+    name: &'static str,
+    base: Stack,
+    command: Vec<&'static str>,
+    steps: usize,
+    /// The values before the rotation.
+    old: BTreeMap<String, Vec<u8>>,
+    /// What ends it, and whether with the old values.
+    ways: &'static [(&'static [&'static str], bool)],
+}
+
+const RESUME: (&[&str], bool) = (&["rotate", "--resume", "--in-window"], false);
+const ROLLBACK: (&[&str], bool) = (&["rotate", "--rollback"], true);
+/// On the way back, going on is going back.
+const RESUME_BACK: (&[&str], bool) = (&["rotate", "--resume"], true);
+
 #[test]
 fn a_rotation_killed_anywhere_is_resumed_or_rolled_back() {
     let base = Stack::new();
-    let (mut tried, mut all, mut commands) = (0, 0, 0);
-    for (name, steps) in ROTATIONS {
-        let rotate = ["rotate", name, "--in-window"];
-        let (points, listed) = points(&base, &rotate, steps);
+    let stories = ROTATIONS.map(|(name, steps)| Story {
+        name,
+        base: copy(&base),
+        command: vec!["rotate", name, "--in-window"],
+        steps,
+        old: base.values(),
+        ways: &[RESUME, ROLLBACK],
+    });
+    let (calls, commands) = kill(&stories);
+    assert!(
+        calls >= 300,
+        "strace saw only {calls} calls to be killed at"
+    );
+    assert!(commands >= 50, "{commands}");
+}
+
+#[test]
+fn the_way_back_and_the_end_of_an_overlap_are_gone_on_with_wherever_they_were_killed() {
+    let base = Stack::new();
+    let old = base.values();
+    let halfway = |name, broken: &str, command, steps, ways| {
+        let base = copy(&base);
+        base.put(&format!("world/broken-{broken}"), "", 0o600);
+        base.refused(&["rotate", name, "--in-window"]);
+        base.remove(&format!("world/broken-{broken}"));
+        Story {
+            name,
+            base,
+            command,
+            steps,
+            old: old.clone(),
+            ways,
+        }
+    };
+    let back = || vec!["rotate", "--rollback"];
+    let overlap = copy(&base);
+    let inventory = overlap.text("dotage.yaml").replace(
+        "      expect: every session ends; users log in again",
+        "      overlap: 1s",
+    );
+    overlap.put("dotage.yaml", &inventory, 0o644);
+    let template = "templates/freeboard.compose.env.j2";
+    let shown = "{% if previous.JWT_SECRET is defined %}\nJWT_SECRET_BEFORE={{ previous.JWT_SECRET }}\n{% endif %}\n";
+    overlap.put(template, &(overlap.text(template) + shown), 0o644);
+    let said = overlap.well(&["rotate", "JWT_SECRET"]);
+    assert!(said.contains("the old values stay good until"), "{said}");
+    let api = overlap.text("world/api.env");
+    let before = format!(
+        "JWT_SECRET_BEFORE={}",
+        String::from_utf8_lossy(&old["JWT_SECRET"])
+    );
+    assert!(api.contains(&before), "the old value is not shown");
+    std::thread::sleep(Duration::from_secs(2));
+    let stories = [
+        halfway(
+            "CREDENTIAL_ENCRYPTION_KEY",
+            "verify-datasource",
+            back(),
+            6,
+            &[RESUME_BACK][..],
+        ),
+        halfway(
+            "POSTGRES_PASSWORD",
+            "verify-login",
+            back(),
+            7,
+            &[RESUME_BACK],
+        ),
+        Story {
+            name: "JWT_SECRET",
+            base: overlap,
+            command: vec!["rotate", "--resume"],
+            steps: 5,
+            old: old.clone(),
+            ways: &[RESUME, ROLLBACK],
+        },
+    ];
+    let (calls, commands) = kill(&stories);
+    assert!(
+        calls >= 150,
+        "strace saw only {calls} calls to be killed at"
+    );
+    assert!(commands >= 15, "{commands}");
+}
+
+/// Kills each story at each of its points; at how many calls, and by how many commands.
+fn kill(stories: &[Story]) -> (usize, usize) {
+    let (mut tried, mut all, mut commands, mut ends) = (0, 0, 0, 0);
+    for story in stories {
+        let (points, listed) = points(story);
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..std::thread::available_parallelism().unwrap().get() {
                 scope.spawn(|| {
                     while let Some(point) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        injure(&base, name, &rotate, point);
+                        injure(story, point);
                     }
                 });
             }
         });
-        let calls = points
-            .iter()
-            .filter(|point| matches!(point, Point::Call(..)));
-        let calls = calls.count();
+        let is_call = |point: &&Point| matches!(point, Point::Call(..));
+        let calls = points.iter().filter(is_call).count();
         println!(
-            "{name}: {calls} of {listed} calls and {} points of commands to be killed at",
+            "{} ({}): killed at {calls} of {listed} calls and at {} points of its commands",
+            story.name,
+            story.command.join(" "),
             points.len() - calls
         );
         tried += calls;
         all += listed;
         commands += points.len() - calls;
+        ends += points.len() * story.ways.len();
     }
     println!(
-        "{tried} of {all} calls and {commands} points of commands: {} kill points, each resumed and rolled back",
+        "{} kill points ({tried} of {all} calls, {commands} in commands), {ends} ends",
         tried + commands
     );
-    assert!(
-        tried >= 200,
-        "strace saw only {tried} calls to be killed at"
-    );
-    assert!(commands >= 50, "{commands}");
+    (tried, commands)
 }
 
 /// Every point of a rotation, and how many calls there are with those that leave the same files.
-fn points(base: &Stack, rotate: &[&str], steps: usize) -> (Vec<Point>, usize) {
-    let uninjured = copy(base);
+fn points(story: &Story) -> (Vec<Point>, usize) {
+    let uninjured = copy(&story.base);
     uninjured.put("world/points", "0", 0o600);
     uninjured.put("world/count", "0", 0o600);
     let kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
@@ -113,14 +213,14 @@ fn points(base: &Stack, rotate: &[&str], steps: usize) -> (Vec<Point>, usize) {
     let options = ["-o", trace.to_str().unwrap(), "-e"];
     let kinds = format!("trace={}", kinds.join(","));
     let strace = [&options[..], &[kinds.as_str()]].concat();
-    let output = uninjured.command(rotate, &strace).output();
+    let output = uninjured.command(&story.command, &strace).output();
     let output = output.expect("strace: run tests/install");
     assert!(output.status.success(), "{output:?}");
     let done = said(&output)
         .lines()
         .filter(|line| line.ends_with(": done"))
         .count();
-    assert_eq!(done, steps, "{output:?}");
+    assert_eq!(done, story.steps, "{output:?}");
     let count: usize = uninjured.text("world/count").trim().parse().unwrap();
     uninjured.is_consistent("uninjured");
     let (mut points, mut counts, mut listed) = (Vec::new(), BTreeMap::new(), 0);
@@ -156,82 +256,82 @@ fn copy(stack: &Stack) -> Stack {
     Stack { folder }
 }
 
-/// Kills a rotation at a point, resumes it and, in a copy, rolls it back.
-fn injure(base: &Stack, name: &str, rotate: &[&str], point: &Point) {
-    let stack = copy(base);
-    let old = stack.values();
+/// Kills a story at a point, and ends it in each way.
+fn injure(story: &Story, point: &Point) {
+    let stack = copy(&story.base);
     let (at, output) = match point {
         Point::Call(call, nth) => {
-            let (trace, inject) = (
-                format!("trace={call}"),
-                format!("inject={call}:signal=KILL:when={nth}"),
-            );
+            let trace = format!("trace={call}");
+            let inject = format!("inject={call}:signal=KILL:when={nth}");
             let strace = ["-o", "/dev/null", "-e", &trace, "-e", &inject];
-            let output = stack.command(rotate, &strace).output();
+            let output = stack.command(&story.command, &strace).output();
             (
-                format!("{name} killed at {call} {nth}"),
+                format!("{} killed at {call} {nth}", story.name),
                 output.expect("strace: run tests/install"),
             )
         }
         Point::Command(nth) => {
             stack.put("world/points", &nth.to_string(), 0o600);
             stack.put("world/count", "0", 0o600);
-            let output = stack.run(rotate);
-            (format!("{name} killed by a command, point {nth}"), output)
+            let at = format!("{} killed by a command, point {nth}", story.name);
+            (at, stack.run(&story.command))
         }
     };
     let killed = output.status.signal() == Some(9) || output.status.code() == Some(128 + 9);
     assert!(killed, "{at}: {output:?}");
     let _ = fs::remove_file(stack.path("world/points"));
-    // What the kill leaves is closed to others.
     let flights = stack.in_flight();
-    let mut secrets: Vec<&Vec<u8>> = old.values().filter(|value| value.len() > 20).collect();
-    for flight in &flights {
-        let new = flight.iter().filter(|(key, _)| key.ends_with("_NEW"));
-        secrets.extend(new.map(|(_, value)| value));
-    }
-    for (path, mode, bytes) in stack.files() {
-        let open = mode & 0o077 != 0 && secrets.iter().any(|value| holds(&bytes, value));
-        assert!(!open, "{at}: {path} has mode {mode:o}");
-    }
     assert!(flights.len() <= 1, "{at}: {} rotations", flights.len());
-    let copied = copy(&stack);
-    recover(&stack, name, &old, rotate, &format!("{at}, resumed"), false);
-    recover(
-        &copied,
-        name,
-        &old,
-        rotate,
-        &format!("{at}, rolled back"),
-        true,
-    );
+    // What the kill leaves is closed to others.
+    let new = new_value(&stack, story.name).or_else(|| new_value(&story.base, story.name));
+    let secrets: Vec<&Vec<u8>> = story.old.values().chain(&new).collect();
+    for (path, mode, bytes) in stack.files() {
+        let holds = || secrets.iter().any(|value| holds(&bytes, value));
+        assert!(
+            mode & 0o077 == 0 || !holds(),
+            "{at}: {path} has mode {mode:o}"
+        );
+    }
+    for (way, back) in story.ways {
+        let at = format!("{at}, then {}", way.join(" "));
+        recover(story, &copy(&stack), &at, way, *back, new.as_ref());
+    }
+}
+
+/// The new value of a rotation in flight.
+fn new_value(stack: &Stack, name: &str) -> Option<Vec<u8>> {
+    let mut flights = stack.in_flight().into_iter();
+    flights.next()?.remove(&format!("{name}_NEW"))
 }
 
 /// Does what is left after a kill, and judges the end.
 fn recover(
+    story: &Story,
     stack: &Stack,
-    name: &str,
-    old: &BTreeMap<String, Vec<u8>>,
-    rotate: &[&str],
     at: &str,
+    way: &[&str],
     back: bool,
+    new: Option<&Vec<u8>>,
 ) {
-    let flights = stack.in_flight();
+    let (old, name) = (&story.old, story.name);
     let last = stack.entries().pop().unwrap();
-    let ended = last.step.as_deref() == Some("finish") && last.outcome == "done";
-    let back = back && !flights.is_empty() && !ended;
-    if flights.is_empty() && !ended {
+    let step = last.step.filter(|_| last.outcome == "done");
+    let ended = step
+        .as_deref()
+        .filter(|step| ["finish", "finish back"].contains(step));
+    let back = match ended {
+        Some(step) => step == "finish back",
+        None => back && new.is_some(),
+    };
+    if !stack.in_flight().is_empty() {
+        let output = stack.run(way);
+        assert!(output.status.success(), "{at}: {output:?}");
+    } else if ended.is_none() {
         // It was killed before its file was there: nothing has happened, and the same command does it all.
         assert!(stack.values() == *old, "{at}: changed");
+        let output = stack.run(&story.command);
+        assert!(output.status.success(), "{at}: {output:?}");
     }
-    let way: &[&str] = match (flights.is_empty(), back, ended) {
-        (true, _, true) => &["status"],
-        (true, _, false) => rotate,
-        (false, true, _) => &["rotate", "--rollback"],
-        (false, false, _) => &["rotate", "--resume", "--in-window"],
-    };
-    let output = stack.run(way);
-    assert!(output.status.success(), "{at}: {way:?}: {output:?}");
     stack.is_consistent(at);
     let now = stack.values();
     assert!(now.keys().eq(old.keys()), "{at}: a name is lost or new");
@@ -239,19 +339,11 @@ fn recover(
         let same = old[other] == *value;
         assert_eq!(same, other != name || back, "{at}: {other}");
     }
-    // Of the value that lost nothing is left in plaintext, and of the one that won only where it belongs.
-    let lost: Vec<&Vec<u8>> = match back {
-        true => flights[0]
-            .iter()
-            .filter(|(key, _)| key.ends_with("_NEW"))
-            .map(|(_, new)| new)
-            .collect(),
-        false => vec![&old[name]],
-    };
+    // Of the value that lost nothing is left in plaintext, and the one that won is only where it belongs.
+    let lost = if back { new } else { old.get(name) };
     for (path, mode, bytes) in stack.files() {
-        for value in &lost {
-            assert!(!holds(&bytes, value), "{at}: the dead value is in {path}");
-        }
+        let lost = lost.is_some_and(|lost| holds(&bytes, lost));
+        assert!(!lost, "{at}: the dead value is in {path}");
         let place = path.ends_with("/.env") || path.contains("/world/");
         let belongs = place && mode & 0o077 == 0;
         assert!(
@@ -259,11 +351,12 @@ fn recover(
             "{at}: {path}, {mode:o}"
         );
     }
-    let told = stack
-        .entries()
-        .iter()
-        .any(|entry| entry.step.as_deref() == Some(if back { "finish back" } else { "finish" }));
-    assert!(told, "{at}: its end is not told");
+    let end = if back { "finish back" } else { "finish" };
+    let told = |step: &Option<String>| step.as_deref() == Some(end);
+    assert!(
+        stack.entries().iter().any(|entry| told(&entry.step)),
+        "{at}: its end is not told"
+    );
 }
 
 #[test]
@@ -274,11 +367,7 @@ fn of_two_at_once_on_one_machine_the_second_is_refused() {
         .command(&["rotate", "JWT_SECRET"], &[])
         .spawn()
         .unwrap();
-    wait_for(|| {
-        stack
-            .text("operations.jsonl")
-            .contains("\"step\":\"verify\"")
-    });
+    wait_for(|| stack.path("world/slow").exists());
     for second in [
         &["rotate", "JWT_GATEWAY_SECRET"][..],
         &["rotate", "--resume"],
@@ -290,6 +379,7 @@ fn of_two_at_once_on_one_machine_the_second_is_refused() {
     }
     // Who only reads isn't kept from it.
     stack.well(&["status"]);
+    stack.remove("world/slow-verify-login");
     let output = first.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
     stack.is_consistent("after the first");
@@ -306,19 +396,13 @@ fn a_re_encryption_that_outlives_its_rotation_is_not_begun_again_until_it_has_en
         .command(&["rotate", "CREDENTIAL_ENCRYPTION_KEY"], &[])
         .spawn()
         .unwrap();
-    wait_for(|| {
-        stack
-            .text("operations.jsonl")
-            .contains("\"step\":\"before\"")
-    });
-    // Its shell is there a moment after the entry.
-    std::thread::sleep(Duration::from_millis(700));
+    wait_for(|| stack.path("world/slow").exists());
     first.kill().unwrap();
     first.wait().unwrap();
     let text = stack.refused(&["rotate", "--resume"]);
     assert!(text.contains("is at work on this machine"), "{text}");
-    wait_for(|| stack.did().contains(&"reencrypt".to_owned()));
     stack.remove("world/slow-reencrypt");
+    wait_for(|| stack.did().contains(&"reencrypt".to_owned()));
     wait_for(|| stack.run(&["rotate", "--resume"]).status.success());
     stack.is_consistent("resumed");
 }

@@ -6,18 +6,22 @@
 //! Else it stays in our process group, so the terminal reaches it as if we weren't there, and a signal that only we got
 //! is passed on. The kernel says which is which: what a terminal sends has the origin `SI_KERNEL`.
 //!
-//! A stream that is a terminal gets a pseudoterminal, so that the program keeps its colours and its prompts. The program
-//! leads a session of its own then, as it must to have that terminal for its own, and every signal is passed on.
+//! A stream that is a terminal gets a pseudoterminal, so that the program keeps its colours and its prompts. If it also
+//! reads from the terminal, the pseudoterminal has to be all of a terminal: the program leads a session of its own on
+//! it, gets what is typed, and every signal is passed on. Else only what it prints goes there, and the user's terminal
+//! stays its own: for Ctrl-C, for a password that is asked on /dev/tty, for a pager behind it.
 //!
 //! What the program printed before it ended is read to its last byte. A process that it left behind may hold the pipe
 //! open for years: it is read for one more second, and then closed, as if the reader had gone.
 
-use super::{ENVIRONMENT_STRING, restored};
+use super::restored;
+use crate::dialect::ENVIRONMENT_STRING;
 use crate::problem::Problem;
 use crate::redact::{Marker, Needles, Redactor};
 use crate::secret::{self, Name, Secret};
 use pty_process::blocking::{Pts, Pty};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::fstat;
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::{Pid, Signal, WaitOptions, getpgrp, kill_process, kill_process_group};
 use rustix::stdio;
@@ -27,6 +31,7 @@ use rustix::termios::{
 };
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::WithRawSiginfo;
+use std::borrow::Borrow;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, IsTerminal, PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -36,7 +41,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -170,12 +175,17 @@ impl Program {
         not_started(&self.name, &error)
     }
 
-    /// Runs the program to its end, and shows what it prints without the needles; gives its exit code, or 128 and the
-    /// number of the signal that ended it.
+    /// Runs the program to its end, and shows what it prints without the needles, which are made while it starts; gives
+    /// its exit code, or 128 and the number of the signal that ended it.
     ///
     /// # Errors
     /// When it can't be started, or what it printed can't be written.
-    pub fn run(self, redacted: Redacted, needles: &Needles, marker: Marker) -> Result<u8, Failed> {
+    pub fn run(
+        self,
+        redacted: Redacted,
+        needles: impl FnOnce() -> Needles,
+        marker: Marker,
+    ) -> Result<u8, Failed> {
         let streams = [
             (redacted.stdout, stdio::stdout(), "stdout"),
             (redacted.stderr, stdio::stderr(), "stderr"),
@@ -196,16 +206,16 @@ impl Program {
             self.command.current_dir(folder);
         }
         let both = (true, stdio::stderr(), "stderr");
-        self.show([both; 2], false, needles, Marker::of_environment())
+        self.show([both; 2], false, || needles, Marker::of_environment())
     }
 
     /// Runs the program; each stream that is redacted goes to where it is said to. With `terminals`, one that goes to a
     /// terminal is one.
-    fn show(
+    fn show<N: Borrow<Needles>>(
         self,
         streams_to: [(bool, BorrowedFd<'static>, &'static str); 2],
         terminals: bool,
-        needles: &Needles,
+        needles: impl FnOnce() -> N,
         marker: Marker,
     ) -> Result<u8, Failed> {
         let mut signals = Signals::new().map_err(cannot)?;
@@ -213,13 +223,24 @@ impl Program {
         let mut ways = [Way::Inherited, Way::Inherited];
         let mut streams = Vec::new();
         let mut terminal = None;
+        let [(stdout, one, _), (stderr, other, _)] = streams_to;
+        let shared = stdout && stderr && same(one, other);
+        let mut both = None;
         for ((redacted, to, name), way) in streams_to.into_iter().zip(&mut ways) {
             if !redacted {
                 continue;
             }
             if !(terminals && to.is_terminal()) {
+                // With `2>&1` one pipe keeps the order of what is written to both.
+                if let Some(theirs) = both.take() {
+                    *way = Way::Pipe(theirs);
+                    continue;
+                }
                 let (from, theirs) = io::pipe().map_err(cannot)?;
                 ioctl_fionbio(&from, true).map_err(cannot)?;
+                if shared {
+                    both = Some(theirs.try_clone().map_err(cannot)?);
+                }
                 *way = Way::Pipe(theirs);
                 streams.push(Stream::new(from.into(), to, name));
                 continue;
@@ -227,39 +248,47 @@ impl Program {
             // Both streams share one terminal, as they did before.
             *way = Way::Terminal;
             if terminal.is_none() {
-                let (opened, theirs) = Terminal::open(to).map_err(cannot)?;
+                // In the background nothing is read from a terminal, and its mode is not touched.
+                let reads = name == "stdout"
+                    && io::stdin().is_terminal()
+                    && tcgetpgrp(stdio::stdin()).is_ok_and(|group| group == getpgrp());
+                let (opened, theirs) = Terminal::open(to, reads).map_err(cannot)?;
                 let from = opened.ours.as_fd().try_clone_to_owned().map_err(cannot)?;
                 streams.push(Stream::new(from, to, name));
                 terminal = Some((opened, theirs));
             }
         }
         let (child, terminal) = self.start(ways, terminal)?;
-        let ended = OnceLock::new();
+        let (needles, ended) = (needles(), OnceLock::new());
+        let needles = needles.borrow();
         thread::scope(|scope| {
             let (over, ended) = (over.as_fd(), &ended);
             let shown: Vec<_> = streams
                 .into_iter()
                 .map(|stream| scope.spawn(move || stream.show(needles, marker, over, ended)))
                 .collect();
-            let raw = terminal.as_ref().and_then(|terminal| {
-                let raw = terminal.feeds.then(Raw::new)??;
+            let session = terminal.as_ref().filter(|terminal| terminal.session);
+            let raw = session.and_then(|terminal| {
                 scope.spawn(move || terminal.feed(over));
-                Some(raw)
+                Raw::new()
             });
             let code = signals.until_the_end_of(child, terminal.as_ref());
             let _ = ended.set(Instant::now());
-            // The user's terminal is his own again before anything else can end us.
-            drop(raw);
             drop(running);
-            drop(signals);
-            for stream in shown {
-                if let Ok(Err(problem)) = stream.join() {
-                    // Not all was shown, so all is not well.
-                    let code = if code == 0 { FAILED } else { code };
-                    return Err(Failed { problem, code });
-                }
+            // A reader that doesn't read may hold us up, and then a signal ends us; but not with a terminal in raw mode.
+            if raw.is_none() {
+                signals.give_back();
             }
-            Ok(code)
+            let shown: Vec<_> = shown.into_iter().map(ScopedJoinHandle::join).collect();
+            drop(raw);
+            match shown.into_iter().flatten().find_map(Result::err) {
+                None => Ok(code),
+                // Not all was shown, so all is not well.
+                Some(problem) => Err(Failed {
+                    problem,
+                    code: if code == 0 { FAILED } else { code },
+                }),
+            }
         })
     }
 
@@ -271,30 +300,36 @@ impl Program {
     ) -> Result<(Pid, Option<Terminal>), Failed> {
         let Program { mut command, name } = self;
         let started = match terminal {
-            None => {
-                command.stdout(stdout).stderr(stderr);
-                restored(|| command.spawn()).map(|child| (child, None))
-            }
-            Some((terminal, theirs)) => {
+            Some((terminal, theirs)) if terminal.session => {
                 let mut command = pty_process::blocking::Command::from(command);
-                if !io::stdin().is_terminal() {
-                    command = command.stdin(Stdio::inherit());
-                }
-                if !matches!(stdout, Way::Terminal) {
-                    command = command.stdout(stdout);
-                }
                 if !matches!(stderr, Way::Terminal) {
-                    command = command.stderr(stderr);
+                    command = command.stderr(stderr.stdio(None).map_err(cannot)?);
                 }
                 restored(|| command.spawn(theirs))
                     .map(|child| (child, Some(terminal)))
                     .map_err(io_error)
+            }
+            other => {
+                let theirs = other.as_ref().map(|(_, theirs)| theirs);
+                command
+                    .stdout(stdout.stdio(theirs).map_err(cannot)?)
+                    .stderr(stderr.stdio(theirs).map_err(cannot)?);
+                let started = restored(|| command.spawn());
+                started.map(|child| (child, other.map(|(terminal, _)| terminal)))
             }
         };
         match started {
             Ok((child, terminal)) => Ok((Pid::from_child(&child), terminal)),
             Err(error) => Err(not_started(&name, &error)),
         }
+    }
+}
+
+/// Whether two streams lead to the same place.
+fn same(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+    match (fstat(one), fstat(other)) {
+        (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),
+        _ => false,
     }
 }
 
@@ -305,12 +340,13 @@ enum Way {
     Terminal,
 }
 
-impl From<Way> for Stdio {
-    fn from(way: Way) -> Stdio {
-        match way {
-            Way::Pipe(pipe) => pipe.into(),
-            Way::Inherited | Way::Terminal => Stdio::inherit(),
-        }
+impl Way {
+    fn stdio(self, terminal: Option<&Pts>) -> io::Result<Stdio> {
+        Ok(match (self, terminal) {
+            (Way::Pipe(pipe), _) => pipe.into(),
+            (Way::Terminal, Some(terminal)) => terminal.as_fd().try_clone_to_owned()?.into(),
+            (Way::Inherited | Way::Terminal, _) => Stdio::inherit(),
+        })
     }
 }
 
@@ -471,25 +507,26 @@ impl Write for Sink {
 struct Terminal {
     ours: Pty,
     outer: BorrowedFd<'static>,
-    /// Whether what is typed is the program's.
-    feeds: bool,
+    /// Whether the program leads a session on it, and what is typed is the program's.
+    session: bool,
 }
 
 impl Terminal {
     /// A pseudoterminal like this terminal.
-    fn open(outer: BorrowedFd<'static>) -> io::Result<(Terminal, Pts)> {
+    fn open(outer: BorrowedFd<'static>, session: bool) -> io::Result<(Terminal, Pts)> {
         let (ours, theirs) = pty_process::blocking::open().map_err(io_error)?;
-        let stdin = stdio::stdin();
-        // In the background nothing is read from a terminal, and its mode is not touched.
-        let feeds = stdin.is_terminal() && tcgetpgrp(stdin).is_ok_and(|group| group == getpgrp());
         let mut mode = tcgetattr(outer)?;
-        if !feeds {
+        if !session {
             // The outer terminal stays as it is, and ends the lines itself.
             mode.output_modes.remove(OutputModes::OPOST);
         }
         tcsetattr(&theirs, OptionalActions::Now, &mode)?;
         ioctl_fionbio(&ours, true)?;
-        let terminal = Terminal { ours, outer, feeds };
+        let terminal = Terminal {
+            ours,
+            outer,
+            session,
+        };
         terminal.fit();
         Ok((terminal, theirs))
     }
@@ -577,6 +614,11 @@ impl Signals {
         Ok(Signals { coming, over })
     }
 
+    /// From here on each does what it did before.
+    fn give_back(&self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+
     /// Passes signals on until the program has ended; gives its exit code.
     fn until_the_end_of(&mut self, child: Pid, terminal: Option<&Terminal>) -> u8 {
         for signal in self.coming.forever() {
@@ -586,22 +628,24 @@ impl Signals {
                 }
                 continue;
             }
-            // What a terminal sent went to every process of its session's group in front: to the program too, unless it
-            // has a terminal of its own. A hangup went to the first process alone.
+            // What a terminal sent went to every process of the group in front: to the program too, unless it has a
+            // terminal of its own. But a hangup goes to the first process of a session alone, and a new size is to be
+            // looked at when the pseudoterminal has it.
             let by_terminal = signal.si_code == FROM_THE_KERNEL;
+            let session = terminal.is_some_and(|terminal| terminal.session);
             let passed = PASSED_ON
                 .into_iter()
                 .find(|passed| passed.as_raw() == signal.si_signo);
+            if let (Some(Signal::WINCH), Some(terminal)) = (passed, terminal) {
+                terminal.fit();
+            }
             // It isn't waited for yet, so the number is still its own.
-            let _ = match (passed, terminal) {
-                (Some(Signal::WINCH), Some(terminal)) if by_terminal => {
-                    terminal.fit();
-                    Ok(())
-                }
-                (Some(Signal::INT | Signal::QUIT | Signal::WINCH), None) if by_terminal => Ok(()),
-                (Some(signal), Some(_)) if by_terminal => kill_process_group(child, signal),
-                (Some(signal), _) => kill_process(child, signal),
-                (None, _) => Ok(()),
+            let _ = match passed {
+                None => Ok(()),
+                Some(Signal::INT | Signal::QUIT) if by_terminal && !session => Ok(()),
+                Some(Signal::WINCH) if by_terminal && (session || terminal.is_none()) => Ok(()),
+                Some(signal) if by_terminal && session => kill_process_group(child, signal),
+                Some(signal) => kill_process(child, signal),
             };
         }
         FAILED
@@ -610,7 +654,7 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::SeqCst);
+        self.give_back();
     }
 }
 

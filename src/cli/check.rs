@@ -119,6 +119,7 @@ pub(super) fn judge<'a>(
         found.append(&mut once);
         let (shown, wrong) = project.shown(profile);
         found.extend(wrong);
+        found.extend(project.origins(profile, held.get(profile)));
         let others: Vec<(&str, &Held)> = held
             .iter()
             .filter(|(other, _)| *other != profile)

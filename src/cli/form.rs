@@ -18,6 +18,11 @@ pub(super) struct Args {
 }
 
 impl Args {
+    /// Whether this form was asked for.
+    pub(super) fn is(&self, form: Form) -> bool {
+        self.format == form && !self.json
+    }
+
     /// Writes the problems to stdout; an error among them is what the verb looks for.
     pub(super) fn tell(
         &self,

@@ -7,7 +7,7 @@ use crate::journal::Entry;
 use crate::problem::Problem;
 use crate::project::{self, Project, Wanted};
 use crate::secret::{Name, Secret, Secrets};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Make new values as dotage.yaml declares them, into the vault
 ///
@@ -136,6 +136,7 @@ fn put(
     }
     let mut made = Vec::new();
     let mut left = Vec::new();
+    let mut replaced = Vec::new();
     let changed = vault.change(&identities, |contents| {
         for (bundle, variables) in &by_bundle {
             // A bundle that isn't there would be made by being asked for.
@@ -151,6 +152,7 @@ fn put(
                         continue;
                     }
                     guard(project, name, variable, profile, args.force)?;
+                    replaced.push(*variable);
                 }
                 made.push((*name).clone());
                 if !args.dry_run {
@@ -201,12 +203,44 @@ fn put(
             written
         )),
     }
+    if !args.dry_run {
+        by_hand(project, &replaced);
+    }
     for name in left {
         say(format!(
             "{name} has no value in profile {profile} and cannot be generated: dotage set {name} --profile {profile}"
         ));
     }
     Ok(())
+}
+
+/// What is left of a rotation once a value is replaced: the steps as the inventory has them, for a person to follow.
+fn by_hand(project: &Project, replaced: &[&Variable]) {
+    let users: BTreeSet<&str> = replaced
+        .iter()
+        .flat_map(|variable| &variable.used_by)
+        .map(|user| user.value.as_str())
+        .collect();
+    for (service, said) in &project.inventory.services {
+        for command in said
+            .deploy
+            .iter()
+            .filter(|_| users.contains(service.as_str()))
+        {
+            say(format!("deploy {service} again: {}", command.value));
+        }
+    }
+    let rotations = replaced
+        .iter()
+        .filter_map(|variable| variable.rotation.as_ref());
+    for rotation in rotations {
+        if let Some(expected) = &rotation.expect {
+            say(format!("expect: {expected}"));
+        }
+        for command in &rotation.verify {
+            say(format!("verify: {}", command.value));
+        }
+    }
 }
 
 /// What only a bootstrap needs is made only while the bootstrap is open.

@@ -23,6 +23,7 @@ use crate::{generate as generator, vault};
 use clap::Subcommand;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// Answer a leak: what is exposed, contain it, rotate it, verify, report
@@ -470,13 +471,13 @@ fn status(project: &Project, args: &Which) -> Result<Done, Failure> {
         if incident.is_closed() { ", closed" } else { "" }
     );
     if !rotated.is_empty() {
-        text.push_str(&format!("rotated: {}\n", rotated.join(", ")));
+        let _ = writeln!(text, "rotated: {}", rotated.join(", "));
     }
     for line in left.lines() {
-        text.push_str(&format!("left: {line}\n"));
+        let _ = writeln!(text, "left: {line}");
     }
     for problem in &left.otherwise {
-        text.push_str(&format!("{problem}\n"));
+        let _ = writeln!(text, "{problem}");
     }
     print(text)?;
     Ok(Done::Well)

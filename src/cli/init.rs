@@ -1,6 +1,8 @@
-//! `dotage init`: a project in a folder: inventory, identity, recipients, vaults, and git's lines for them.
+//! `dotage init`: a project in a folder: inventory, identity, recipients, vaults, and git's lines and hook for them.
 
 use super::{Done, Failure, Shell, ask, say};
+use crate::child::git;
+use crate::draft;
 use crate::file::{self, Attributes};
 use crate::inventory::Inventory;
 use crate::preset;
@@ -13,9 +15,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+/// How the pre-commit hook begins.
+const HOOK: &str = "#!/bin/sh\n# Written by `dotage init --hooks`: no commit with a secret in it. `git commit --no-verify` goes past it.\n";
+
 /// Start a project: dotage.yaml, an identity, recipients, vaults, git's lines
 ///
-/// Overwrites nothing: what is there already, your identity too, stays as it is.
+/// Without a preset, the inventory is drafted from the folder's .env, .env.example and Compose files, if there are any: their
+/// names, never a value. Overwrites nothing: what is there already, your identity too, stays as it is.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The folder
@@ -32,21 +38,53 @@ pub(super) struct Args {
         hide_env_values = true
     )]
     identity: Option<PathBuf>,
+    /// Also install git's pre-commit hook that looks for secrets in what is staged (`dotage scan --staged`)
+    #[arg(long)]
+    hooks: bool,
     /// Say what would be made, and make nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
 }
 
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
-    let files = preset::files(args.preset.as_deref());
+    // First, because it may be that there is no place for it.
+    let hook = if args.hooks {
+        Some(hook(&args.dir)?)
+    } else {
+        None
+    };
+    let mut files = preset::files(args.preset.as_deref());
+    // `dotage.yaml`, not `./dotage.yaml`.
+    let dir = args.dir.strip_prefix(".").unwrap_or(&args.dir);
+    let fresh = dir.join(INVENTORY).symlink_metadata().is_err();
+    let drafted = if args.preset.is_none() && fresh {
+        draft::draft(dir)
+    } else {
+        None
+    };
+    let own;
+    if let Some(draft) = &drafted {
+        for read in &draft.read {
+            say(format!("read {read}"));
+        }
+        for problem in &draft.problems {
+            say(problem);
+        }
+        own = [(INVENTORY, draft.text.as_str())];
+        files = &own;
+    }
     if args.dry_run {
         for (path, _) in files {
-            let path = args.dir.join(path);
+            let path = dir.join(path);
             say(format!(
                 "would {} {}",
                 if path.exists() { "leave" } else { "make" },
                 path.display()
             ));
+        }
+        if let Some((path, _)) = hook {
+            let what = if path.exists() { "leave" } else { "make" };
+            say(format!("would {what} {}", path.display()));
         }
         return Ok(Done::Well);
     }
@@ -66,6 +104,16 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         &identity,
         &ask::person(shell.non_interactive),
     )?;
+    if let Some((path, command)) = hook {
+        if path.symlink_metadata().is_ok() {
+            say(format!(
+                "left {} as it is\nhelp: put this line into it: {command} || exit 1",
+                path.display()
+            ));
+        } else {
+            put(&path, &format!("{HOOK}exec {command}\n"))?;
+        }
+    }
     let mut next = Vec::new();
     if args.dir != Path::new(".") {
         next.push(format!("cd {}", args.dir.display()));
@@ -80,9 +128,48 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             identity.display()
         ));
     }
+    if let Some(draft) = &drafted {
+        next.push(format!("answer what {INVENTORY} asks"));
+        if let Some(dialect) = draft.values {
+            next.push(format!("dotage set --from-env .env --dialect {dialect}"));
+        }
+    }
     next.extend(["dotage generate --missing", "dotage render"].map(str::to_owned));
     say(format!("next: {}", next.join(", then ")));
     Ok(Done::Well)
+}
+
+/// The hook that git starts before a commit, and the command in it that looks for secrets.
+fn hook(dir: &Path) -> Result<(PathBuf, String), Problem> {
+    // The folder may be one that is yet to be made.
+    let there = dir
+        .ancestors()
+        .find(|folder| folder.is_dir())
+        .unwrap_or(Path::new("."));
+    let Some((hooks, inside)) = git::hooks(there) else {
+        return Err(Problem::new(
+            "no-repository",
+            "there is no git repository, so a hook has no place",
+        )
+        .at(Place::file(dir))
+        .help(format!("make one first: git init {}", dir.display())));
+    };
+    let inside = inside.join(dir.strip_prefix(there).unwrap_or(dir));
+    let inside = if inside.as_os_str().is_empty() {
+        String::new()
+    } else {
+        let inside = inside.to_string_lossy();
+        format!(
+            " -C '{}'",
+            inside.trim_end_matches('/').replace('\'', r"'\''")
+        )
+    };
+    let here = std::env::current_dir().unwrap_or_default();
+    let hook = hooks.join("pre-commit");
+    Ok((
+        hook.strip_prefix(here).unwrap_or(&hook).to_owned(),
+        format!("dotage{inside} scan --staged"),
+    ))
 }
 
 /// Makes a project of these files. What is there already stays as it is; each thing made or left is said.

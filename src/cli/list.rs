@@ -55,6 +55,8 @@ struct Row {
     value: &'static str,
     used_by: Vec<String>,
     class: String,
+    /// When the profile needs a value: `required`, `optional`, `while SWITCH`.
+    needed: String,
     format: String,
     sensitive: bool,
     purpose: String,
@@ -110,6 +112,11 @@ pub(super) fn text(args: &Args, shell: &Shell) -> Result<String, Failure> {
                 .as_ref()
                 .map(|class| class.value.clone())
                 .unwrap_or_default(),
+            needed: match &variable.bootstrap {
+                _ if variable.is_required(profile, None) => "required".to_owned(),
+                Some(bootstrap) => format!("while {}", bootstrap.switch.value),
+                None => "optional".to_owned(),
+            },
             format: variable.format.value.to_string(),
             sensitive: variable.sensitive,
             purpose: variable.purpose.clone(),
@@ -127,7 +134,7 @@ fn json(rows: &[Row]) -> String {
     let rows: serde_json::Value = rows
         .iter()
         .map(|row| {
-            json!({"name": row.name, "value": row.value, "used_by": row.used_by, "class": row.class, "format": row.format, "sensitive": row.sensitive, "purpose": row.purpose})
+            json!({"name": row.name, "value": row.value, "used_by": row.used_by, "class": row.class, "needed": row.needed, "format": row.format, "sensitive": row.sensitive, "purpose": row.purpose})
         })
         .collect();
     format!("{rows:#}\n")
@@ -139,12 +146,19 @@ fn cells(row: &Row) -> [String; 6] {
         row.value.to_owned(),
         row.used_by.join(" + "),
         row.class.clone(),
-        row.format.clone(),
+        format!("{}, {}", row.needed, row.format),
         row.purpose.clone(),
     ]
 }
 
-const HEAD: [&str; 6] = ["variable", "value", "used by", "class", "format", "purpose"];
+const HEAD: [&str; 6] = [
+    "variable",
+    "value",
+    "used by",
+    "class",
+    "requirement",
+    "purpose",
+];
 
 fn markdown(rows: &[Row]) -> String {
     let mut text = format!("| {} |\n|{}\n", HEAD.join(" | "), "---|".repeat(HEAD.len()));

@@ -109,10 +109,8 @@ fn verify(project: &Project, args: &Verify) -> Result<Done, Failure> {
 /// `2026-11-25T04:41:00Z  ann  set  production  JWT_SECRET`, and what else there is to say.
 fn line(entry: &Entry) -> String {
     let mut line = format!("{}  {}  {}", entry.time, entry.who.actor, entry.action);
-    for part in [&entry.profile, &entry.step] {
-        if let Some(part) = part {
-            let _ = write!(line, "  {part}");
-        }
+    for part in [&entry.profile, &entry.step].into_iter().flatten() {
+        let _ = write!(line, "  {part}");
     }
     if !entry.names.is_empty() {
         let _ = write!(line, "  {}", names(entry, " "));

@@ -117,10 +117,13 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             if !names.is_empty() {
                 let names: Vec<&str> = names.iter().map(Name::as_str).collect();
                 say(format!(
-                    "what it could read, it has read: dotage rotate --must --profile {}    ({})",
-                    project.profile(which.profile.as_deref())?.0,
+                    "what it could read, it has read: {}",
                     names.join(", ")
                 ));
+            }
+            if !names.is_empty() && !how.dry_run {
+                let (profile, _) = project.profile(which.profile.as_deref())?;
+                say(format!("next: dotage rotate --must --profile {profile}"));
             }
             Ok(Done::Well)
         }

@@ -4,7 +4,7 @@ use super::{Failure, Shell, print, say};
 use crate::child::{Program, Redacted};
 use crate::problem::{Printable, Problem};
 use crate::project::{self, Asked, Given, Origin, Project};
-use crate::redact::{Marker, Needles};
+use crate::redact::{self, Marker, Needles};
 use crate::secret::Name;
 use clap::ValueEnum;
 use serde_json::json;
@@ -102,11 +102,14 @@ fn attempt(args: &Args, shell: &Shell) -> Result<u8, Failure> {
         print(table(args, &given))?;
         return Ok(0);
     }
-    let needles = Needles::new(given.hidden.iter().map(|(name, value)| (name, &**value)));
-    drop(given);
-    let redacted = redacted(args, &needles);
-    let failed = if redacted.stdout || redacted.stderr {
-        match program.run(redacted, &needles, Marker::of_environment()) {
+    let hidden = given.hidden;
+    let hides = hidden
+        .iter()
+        .any(|(_, value)| redact::cannot_hide(value.expose()).is_none());
+    let redacted = redacted(args);
+    let failed = if hides && (redacted.stdout || redacted.stderr) {
+        let needles = || Needles::new(hidden.iter().map(|(name, value)| (name, &**value)));
+        match program.run(redacted, needles, Marker::of_environment()) {
             Ok(code) => return Ok(code),
             Err(failed) => failed,
         }
@@ -139,12 +142,11 @@ fn give(program: &mut Program, given: &Given) -> Result<(), Failure> {
 
 /// Which streams are redacted. A folder of secrets is a container's, whose output is nobody's log but its own: there the
 /// program takes our place, unless it is told or is CI's.
-fn redacted(args: &Args, needles: &Needles) -> Redacted {
+fn redacted(args: &Args) -> Redacted {
     let ci = ["CI", "GITHUB_ACTIONS", "GITLAB_CI"].iter().any(|name| {
         std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "false")
     });
     let all = match args.redact {
-        _ if needles.is_empty() => Some(false),
         When::Never => Some(false),
         When::Always => Some(true),
         When::Auto if ci => Some(true),

@@ -325,6 +325,16 @@ impl Service {
     }
 }
 
+/// The names of the files that Compose takes in a folder where nothing names any: its file, and the one that goes over it.
+#[must_use]
+pub fn compose_files(there: &dyn Fn(&str) -> bool) -> Vec<&'static str> {
+    let first = |names: [&'static str; 4]| names.into_iter().find(|name| there(name));
+    match first(FILES) {
+        Some(file) => [file].into_iter().chain(first(OVERRIDES)).collect(),
+        None => Vec::new(),
+    }
+}
+
 /// Loads a project. What Compose would fail on is told, and the rest goes on without it.
 #[must_use]
 pub fn load(start: &Start, world: &World<'_>) -> Composed {
@@ -387,15 +397,9 @@ pub fn load(start: &Start, world: &World<'_>) -> Composed {
             let file = (world.file)(&start.folder.join(name));
             !matches!(file, Ok(File::Missing))
         };
-        if let Some(name) = FILES.iter().find(|name| there(name)) {
-            files.push(start.folder.join(name));
-            files.extend(
-                OVERRIDES
-                    .iter()
-                    .find(|name| there(name))
-                    .map(|name| start.folder.join(name)),
-            );
-        } else {
+        let found = compose_files(&there).into_iter();
+        files.extend(found.map(|name| start.folder.join(name)));
+        if files.is_empty() {
             loader.problems.push(
                 Problem::new("compose-file", "there is no compose file")
                     .at(Place::file(start.folder.join("compose.yaml")))

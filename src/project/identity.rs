@@ -3,6 +3,7 @@
 use crate::child;
 use crate::file;
 use crate::problem::Problem;
+use crate::secret::Secret;
 use crate::vault::{Identities, Person};
 use std::env;
 use std::path::{Path, PathBuf};
@@ -95,6 +96,27 @@ pub fn identities(person: Arc<dyn Person>, only: Option<&Path>) -> Result<Identi
         .help(format!("make one: dotage keygen -o {file}, then somebody who can open the vault types: dotage recipients add YOUR-PUBLIC-KEY")));
     }
     Ok(identities)
+}
+
+/// The identity that the environment gives, as `identities` would read it, without its comments: what a job has to hide.
+/// One that a command prints is nowhere but in this process.
+#[must_use]
+pub fn identity_given() -> Option<Secret> {
+    let said = |name: &str| env::var(name).ok().map(Zeroizing::new);
+    let material = match (said("DOTAGE_IDENTITY"), said("DOTAGE_IDENTITY_FILE")) {
+        (Some(text), _) if is_material(&text) => Zeroizing::new(text.as_bytes().to_vec()),
+        (Some(path), _) | (None, Some(path)) => {
+            Zeroizing::new(file::read(Path::new(path.trim()), MAX_IDENTITY).ok()?)
+        }
+        (None, None) => return None,
+    };
+    let mut text = Vec::with_capacity(material.len());
+    for line in material.split_inclusive(|byte| *byte == b'\n') {
+        if !line.starts_with(b"#") {
+            text.extend_from_slice(line);
+        }
+    }
+    Some(Secret::new(text))
 }
 
 fn add_file(identities: &mut Identities, path: &Path, variable: &str) -> Result<(), Problem> {

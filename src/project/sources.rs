@@ -1,14 +1,18 @@
 //! What the sources of services' variables are on this machine: the process environment, files, the vault.
 
+use super::survey::ruled;
 use super::{Project, Wanted};
+use crate::contract::{Finding, Held};
 use crate::environment::{
-    Awaited, Environment, File, Found, Rendered, Setting, World, environments,
+    self, Awaited, Environment, File, Found, Rendered, Setting, World, environments,
 };
 use crate::file;
-use crate::inventory::{Source, Target};
-use crate::problem::Problem;
+use crate::inventory::{Contract, Source, Target, Variable};
+use crate::leak::is_env;
+use crate::problem::{Problem, Severity};
 use crate::secret::{Name, Secret};
 use crate::vault::Identities;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -26,6 +30,10 @@ pub struct Sources<'a> {
     targets: BTreeMap<PathBuf, (&'a str, &'a Target)>,
     /// What the vault has, or why nobody knows.
     vault: Result<BTreeMap<Name, Rc<Secret>>, String>,
+    /// Whether this machine's process environment and `.env` files count.
+    here: bool,
+    /// What targets will write, as far as it was asked for: a template is read once.
+    awaited: RefCell<BTreeMap<PathBuf, Option<Awaited>>>,
 }
 
 impl Project {
@@ -41,6 +49,102 @@ impl Project {
         wanted: &Wanted<'_>,
         env_files: &[PathBuf],
         identities: &dyn Fn() -> Result<Identities, Problem>,
+    ) -> Result<Sources<'a>, Problem> {
+        let opens = |name: &&str| {
+            let service = self.inventory.services.get(*name);
+            service.is_some_and(|service| {
+                service
+                    .environment
+                    .iter()
+                    .any(|source| source.value == Source::Vault)
+            })
+        };
+        let vault = if services.iter().any(opens) {
+            match self.values(profile, wanted, identities) {
+                Ok(values) => Ok(values
+                    .secrets
+                    .into_iter()
+                    .map(|(name, secret)| (name, Rc::new(secret)))
+                    .collect()),
+                Err(problem) if problem.rule == Problem::NO_IDENTITY => {
+                    Err("no identity here opens the vault".to_owned())
+                }
+                Err(problem) => return Err(problem),
+            }
+        } else {
+            Ok(BTreeMap::new())
+        };
+        self.asking(profile, env_files, vault)
+    }
+
+    /// What is wrong with where services would find their variables in a strict profile, wherever it runs: this machine's
+    /// process environment and its `.env` files don't count, but what the profile's targets render does. Without `held`
+    /// nobody knows what the vault has. In a lenient profile every source is fine.
+    #[must_use]
+    pub fn origins(&self, profile: &str, held: Option<&Held>) -> Vec<Finding> {
+        let said = self.inventory.profiles.get(profile);
+        if said.is_none_or(|said| said.contract == Contract::Lenient) {
+            return Vec::new();
+        }
+        let vault = match held {
+            Some(held) => Ok(held
+                .secrets
+                .iter()
+                .map(|(name, secret)| {
+                    let copy = Secret::new(secret.expose().to_vec());
+                    (name.clone(), Rc::new(copy))
+                })
+                .collect()),
+            None => Err("no vault was opened".to_owned()),
+        };
+        let mut sources = match self.asking(profile, &[], vault) {
+            Ok(sources) => sources,
+            Err(problem) => return vec![problem.into()],
+        };
+        sources.here = false;
+        let services: Vec<&str> = self.inventory.services.keys().map(String::as_str).collect();
+        let mut found: Vec<Finding> = Vec::new();
+        let mut add = |name: Option<&Name>, problem: Problem| {
+            if problem.severity != Severity::Note
+                && !found.iter().any(|known| known.problem == problem)
+            {
+                found.push(Finding {
+                    name: name.cloned(),
+                    ..ruled(problem, "compose-file")
+                });
+            }
+        };
+        for mut environment in sources.environments(&services) {
+            // What else Compose takes from the shell that starts it is nobody's business here.
+            environment
+                .required
+                .retain(|(name, _)| self.inventory.variables.contains_key(name.as_str()));
+            for problem in environment::file_problems(&self.inventory, profile, &environment) {
+                add(None, problem);
+            }
+            let uses = |variable: &Variable| {
+                let mut users = variable.used_by.iter();
+                users.any(|user| user.value == environment.service)
+            };
+            let variables = self.inventory.variables.iter();
+            for (name, _) in variables.filter(|(_, variable)| uses(variable)) {
+                let layers = sources.ask(|world| environment.layers(name, world));
+                let of_it =
+                    environment::problems(&self.inventory, profile, name, &environment, &layers);
+                for problem in of_it {
+                    add(Some(name), problem);
+                }
+            }
+        }
+        found
+    }
+
+    /// The sources in a profile, its vault as given.
+    fn asking<'a>(
+        &'a self,
+        profile: &'a str,
+        env_files: &[PathBuf],
+        vault: Result<BTreeMap<Name, Rc<Secret>>, String>,
     ) -> Result<Sources<'a>, Problem> {
         let (_, said) = self.profile(Some(profile))?;
         let mut targets: BTreeMap<PathBuf, (&str, &Target)> = BTreeMap::new();
@@ -71,36 +175,14 @@ impl Project {
             env_files: env_files.to_vec(),
             rendered: rendered.collect(),
         };
-        let opens = |name: &&str| {
-            let service = self.inventory.services.get(*name);
-            service.is_some_and(|service| {
-                service
-                    .environment
-                    .iter()
-                    .any(|source| source.value == Source::Vault)
-            })
-        };
-        let vault = if services.iter().any(opens) {
-            match self.values(profile, wanted, identities) {
-                Ok(values) => Ok(values
-                    .secrets
-                    .into_iter()
-                    .map(|(name, secret)| (name, Rc::new(secret)))
-                    .collect()),
-                Err(problem) if problem.rule == Problem::NO_IDENTITY => {
-                    Err("no identity here opens the vault".to_owned())
-                }
-                Err(problem) => return Err(problem),
-            }
-        } else {
-            Ok(BTreeMap::new())
-        };
         Ok(Sources {
             project: self,
             profile,
             setting,
             targets,
             vault,
+            here: true,
+            awaited: RefCell::default(),
         })
     }
 }
@@ -116,8 +198,10 @@ fn is_of(target: &Target, profile: &str) -> bool {
 impl Sources<'_> {
     /// Lets `ask` ask these sources.
     pub fn ask<T>(&self, ask: impl FnOnce(&World<'_>) -> T) -> T {
-        let process =
-            |name: &str| std::env::var_os(name).map(|value| Secret::new(value.into_vec()));
+        let process = |name: &str| {
+            let value = std::env::var_os(name).filter(|_| self.here);
+            value.map(|value| Secret::new(value.into_vec()))
+        };
         let file = |path: &Path| self.file(path);
         let vault = |name: &Name| match &self.vault {
             Ok(values) => values
@@ -139,6 +223,10 @@ impl Sources<'_> {
     }
 
     fn file(&self, path: &Path) -> Result<File, Problem> {
+        if !self.here && (self.targets.contains_key(path) || is_env(path)) {
+            let nothing = || File::Text(Secret::new(Vec::new()));
+            return Ok(self.awaited(path).map_or_else(nothing, File::Awaited));
+        }
         match file::read(path, MAX_FILE) {
             Ok(bytes) => Ok(File::Text(Secret::new(bytes))),
             Err(problem) if problem.rule == "missing" => Ok(match self.awaited(path) {
@@ -151,6 +239,16 @@ impl Sources<'_> {
 
     /// What a target of the profile will write there.
     fn awaited(&self, path: &Path) -> Option<Awaited> {
+        let known = self.awaited.borrow().get(path).cloned();
+        known.unwrap_or_else(|| {
+            let awaited = self.to_be_written(path);
+            let kept = awaited.clone();
+            self.awaited.borrow_mut().insert(path.to_owned(), kept);
+            awaited
+        })
+    }
+
+    fn to_be_written(&self, path: &Path) -> Option<Awaited> {
         let (name, target) = self.targets.get(path)?;
         if !is_of(target, self.profile) {
             return None;

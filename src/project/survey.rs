@@ -7,6 +7,7 @@ use crate::contract::{self, Finding, Held, Literal, Past};
 use crate::file;
 use crate::inventory::{Contract, Origin, Profile, Source, Target};
 use crate::journal::{self, Entry};
+use crate::leak::{SAMPLES, holds_identity, is_env};
 use crate::problem::{Place, Problem, Severity};
 use crate::secret::{self, Name, Secrets};
 use crate::vault::Identities;
@@ -21,15 +22,6 @@ const BOOTSTRAP_OPEN: &str = "bootstrap open";
 const MAX_SAMPLE: usize = 1 << 20;
 /// The largest file that is looked through for an identity: identity files are far smaller.
 const MAX_KEY: u64 = 16 << 10;
-/// How a file begins to be a sample of a `.env` file, which is there to be read by everybody.
-const SAMPLES: &[&str] = &[
-    ".env.example",
-    ".env.sample",
-    ".env.template",
-    ".env.dist",
-    ".env.defaults",
-    ".env.schema",
-];
 /// Compose's own names for its file, and the overrides beside it.
 const COMPOSE: &[&str] = &[
     "compose.yaml",
@@ -134,13 +126,20 @@ impl Project {
             Err(problem) => return vec![ruled(problem, "vault")],
         };
         let mut found = Vec::new();
+        // Most bundles share one recipients file.
+        let mut known = BTreeMap::new();
         for bundle in bundles {
+            let recipients = known
+                .entry(vault.recipients_file(&bundle))
+                .or_insert_with(|| vault.recipients(&bundle))
+                .as_ref()
+                .map_err(Problem::clone);
             let both = vault
                 .header(&bundle)
-                .and_then(|header| Ok((header, vault.recipients(&bundle)?)));
+                .and_then(|header| Ok((header, recipients?)));
             match both {
                 Err(problem) => found.push(ruled(problem, "vault")),
-                Ok((header, recipients)) if !header.fits(&recipients) => found.push(
+                Ok((header, recipients)) if !header.fits(recipients) => found.push(
                     Problem::new(
                         "recipients-differ",
                         format!(
@@ -251,7 +250,7 @@ impl Project {
 
     /// The files that are plaintext secrets where they exist, and the modes that each may have: what targets write, what
     /// services read, and every `.env` and `.env.*` in the project's folder.
-    fn candidates(&self) -> BTreeMap<PathBuf, u32> {
+    pub(super) fn candidates(&self) -> BTreeMap<PathBuf, u32> {
         let mut candidates = BTreeMap::new();
         let mut folders = vec![self.root.clone()];
         for target in self.inventory.targets.values() {
@@ -292,7 +291,7 @@ impl Project {
                 &folder
             };
             for entry in fs::read_dir(here).into_iter().flatten().flatten() {
-                if is_env(&entry.file_name().to_string_lossy()) {
+                if is_env(Path::new(&entry.file_name())) {
                     candidates
                         .entry(folder.join(entry.file_name()))
                         .or_insert(0o600);
@@ -366,7 +365,9 @@ impl Project {
                 .file_name()
                 .unwrap_or_default()
                 .to_string_lossy();
-            if (name.starts_with(".env") && !is_env(&name)) || !seen.insert(path.to_owned()) {
+            if (name.starts_with(".env") && !is_env(Path::new(path)))
+                || !seen.insert(path.to_owned())
+            {
                 continue;
             }
             let place = Place::file(self.root.join(path));
@@ -592,30 +593,8 @@ fn lying(path: &Path, data: &Metadata, mode: u32) -> Vec<Problem> {
     problems
 }
 
-/// Whether a file of this name is a plaintext `.env` file: no sample, no template, nothing encrypted.
-fn is_env(name: &str) -> bool {
-    let ends = [
-        ".j2", ".jinja", ".jinja2", ".age", ".gpg", ".enc", ".vault", ".sops", ".tmpl", ".tpl",
-    ];
-    (name == ".env" || name.starts_with(".env."))
-        && !SAMPLES.iter().any(|sample| name.starts_with(sample))
-        && !ends.iter().any(|end| name.ends_with(end))
-}
-
-/// Whether a text holds an age identity (its Bech32 prefix and as many characters as one has).
-fn holds_identity(bytes: &[u8]) -> bool {
-    let mark = b"AGE-SECRET-KEY-1";
-    bytes.windows(mark.len() + 58).any(|window| {
-        window.starts_with(mark)
-            && window
-                .iter()
-                .skip(mark.len())
-                .all(u8::is_ascii_alphanumeric)
-    })
-}
-
 /// The lines of a text file, counted from 1; none of one that can't be read.
-fn lines(path: &Path) -> Vec<(usize, String)> {
+pub(super) fn lines(path: &Path) -> Vec<(usize, String)> {
     let Ok(bytes) = file::read(path, MAX_SAMPLE) else {
         return Vec::new();
     };
@@ -627,7 +606,7 @@ fn lines(path: &Path) -> Vec<(usize, String)> {
 }
 
 /// A literal of a line: without its quotes, and without a comment after it.
-fn literal(name: &str, value: &str, path: &Path, line: usize) -> Literal {
+pub(super) fn literal(name: &str, value: &str, path: &Path, line: usize) -> Literal {
     let value = value.trim();
     let quoted = ['"', '\''].into_iter().find_map(|quote| {
         let rest = value.strip_prefix(quote)?;

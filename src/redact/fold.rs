@@ -1,9 +1,9 @@
-//! Needles that line ends cut: base64 and hex folded at any width of 30 or more, from wherever the first line starts.
+//! Needles that line ends cut: base64 and hex folded at any width of 32 or more, from wherever the first line starts.
 //!
 //! # Why
 //!
 //! `base64` folds at 76, `openssl` at 64, `xxd -p` at 60, and where in a line a secret starts depends on what stands
-//! before it. So a text is read a second time without the line ends that may be such folds: those that 30 characters of
+//! before it. So a text is read a second time without the line ends that may be such folds: those that 32 characters of
 //! base64's alphabets precede. Few logs have any, and around one a few hundred bytes are read again.
 
 use super::{Hit, LONGEST, Needles};
@@ -11,13 +11,25 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 /// The characters that a line has at least before it is taken to be folded.
-const RUN: usize = 30;
+const RUN: usize = 32;
 /// The longest text that a needle with its folds takes.
 pub(super) const REACH: usize = LONGEST + 2 * (LONGEST / RUN + 1);
 
-/// The alphabets of base64 and base64url, which have hex's in them.
+/// The alphabets of base64 and base64url, which have hex's in them. A table, for it is asked at each line end.
+const ALPHABET: [bool; 256] = {
+    let mut alphabet = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "it is less than 256")]
+        let c = byte as u8;
+        alphabet[byte] = c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'-' | b'_' | b'=');
+        byte += 1;
+    }
+    alphabet
+};
+
 fn is_of_alphabet(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte)
+    ALPHABET.get(usize::from(byte)).is_some_and(|is| *is)
 }
 
 /// Whether line ends may cut a needle.
@@ -37,10 +49,12 @@ pub(super) fn run(text: &[u8], before: usize) -> usize {
 }
 
 /// The fold that ends with the line feed at `at`.
+#[inline]
 fn fold(text: &[u8], at: usize, before: usize) -> Option<Range<usize>> {
     let line = text.get(..at)?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    (run(line, before) == RUN).then_some(line.len()..at + 1)
+    let folded = run(line, before) == RUN;
+    folded.then_some(line.len()..at + 1)
 }
 
 /// A piece of a text without its folds.
@@ -112,8 +126,12 @@ pub(super) fn hits(needles: &Needles, text: &[u8], before: usize, hits: &mut Vec
             }
         }
     };
+    let mut line = 0;
     for at in memchr::memchr_iter(b'\n', text) {
-        if let Some(fold) = fold(text, at, before) {
+        // A line that is shorter, the first one apart, has no run.
+        if (at - line >= RUN || line == 0)
+            && let Some(fold) = fold(text, at, before)
+        {
             if folds
                 .last()
                 .is_some_and(|last| last.end + REACH < fold.start)
@@ -122,6 +140,7 @@ pub(super) fn hits(needles: &Needles, text: &[u8], before: usize, hits: &mut Vec
             }
             folds.push(fold);
         }
+        line = at + 1;
     }
     again(&mut folds);
 }

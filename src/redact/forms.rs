@@ -29,7 +29,8 @@ pub(super) fn forms(of: Encoding, text: &[u8], give: &mut dyn FnMut(Encoding, bo
             give(encoding, part, form);
         }
     };
-    if text.len() <= LARGE {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    if text.len() <= LARGE && !text.iter().all(plain) {
         percent(text, &mut |form| other(Encoding::Percent, form));
         doubled(text, &mut |form| other(Encoding::Doubled, form));
         shell(text, &mut |form| other(Encoding::Shell, form));
@@ -52,9 +53,8 @@ pub(super) fn forms(of: Encoding, text: &[u8], give: &mut dyn FnMut(Encoding, bo
                 form.extend([byte >> 4, byte & 15].map(|half| digits[usize::from(half)]));
             }
             give(Encoding::Hex, part, &form);
-            folded(&form, &[60, 64, 76], &mut |line| {
-                give(Encoding::Hex, true, line)
-            });
+            // As xxd folds it.
+            folded(&form, &[60], &mut |line| give(Encoding::Hex, true, line));
         }
     }
 }
@@ -88,13 +88,12 @@ fn base64(text: &[u8], part: bool, give: &mut dyn FnMut(Encoding, bool, &[u8])) 
 /// The lines of a form that is folded at each of these widths.
 fn folded(form: &[u8], widths: &[usize], give: &mut dyn FnMut(&[u8])) {
     for width in widths.iter().filter(|width| form.len() > **width) {
-        // What is longer than a needle is cut into pieces of 64 anyway.
-        if form.len() > LONGEST && *width == 64 {
-            continue;
-        }
-        for line in form.chunks(*width).filter(|line| line.len() >= REMAINDER) {
-            give(line);
-        }
+        let lines = form.chunks(*width).filter(|line| line.len() >= REMAINDER);
+        // What is longer than a needle is cut into pieces of 64 anyway, but for where its last line begins.
+        let cut = form.len() > LONGEST && *width == 64;
+        lines
+            .filter(|line| !cut || line.len() < *width)
+            .for_each(&mut *give);
     }
 }
 
@@ -162,13 +161,20 @@ fn doubled(text: &[u8], give: &mut dyn FnMut(&[u8])) {
     }
 }
 
-/// Inside single quotes (POSIX, Python's shlex), inside double quotes, bash's `%q` and `$'…'`.
+/// Inside single quotes (POSIX, Python's shlex), inside double quotes, bash's `%q` and `$'…'`, Ruby's `Shellwords`.
 fn shell(text: &[u8], give: &mut dyn FnMut(&[u8])) {
     give(&substituted(text, &[(b'\'', "'\\''")]));
     give(&substituted(text, &[(b'\'', "'\"'\"'")]));
     give(&backslashed(text, b"\\\"$`", &[]));
     give(&backslashed(text, b" \t'\"\\|&;()<>!{}*[]?^$`,", &[]));
     give(&backslashed(text, b" \t'\"\\|&;()<>!{}*[]?^$`,#~", &[]));
+    give(&replaced(text, |byte, form| {
+        // The bytes after the first of a character are none of their own.
+        if !byte.is_ascii_alphanumeric() && !b"_-.,:+/@\n".contains(&byte) && byte & 0xc0 != 0x80 {
+            form.push(b'\\');
+        }
+        form.push(byte);
+    }));
     give(&replaced(text, |byte, form| match byte {
         b'\'' | b'\\' => form.extend([b'\\', byte]),
         b'\n' => form.extend(b"\\n"),
@@ -250,7 +256,7 @@ struct Json {
     upper: bool,
 }
 
-/// JavaScript, Rust and jq; Python; PHP, with and without JSON_UNESCAPED_UNICODE; Go and Rails; .NET; JSON in JSON.
+/// JavaScript, Rust and jq; Python; PHP, with and without its `JSON_UNESCAPED_UNICODE`; Go and Rails; .NET; JSON in JSON.
 fn json(text: &str, give: &mut dyn FnMut(&[u8])) {
     let plain = Json::default();
     let all = [

@@ -3,19 +3,21 @@
 //! # Why
 //!
 //! Most of a text is passed over by a filter, as Wu and Manber's and others of that family do. When the shortest needle
-//! has `S + 3` bytes, whatever place it starts at, one of its first `S` grams of four bytes stands at a multiple of `S`.
-//! So a text is looked at once in `S` bytes, with one look into a bitmap of hashed grams; the few grams that are in it
-//! lead to the needles that have them, which are compared whole. A needle has at most `LONGEST` bytes and each of its
-//! grams is one entry, so the work is linear in the text whatever both are.
+//! has `G + S - 1` bytes, then wherever it is, one of its first `S` grams of `G` bytes stands at a multiple of `S`. So a
+//! text is looked at once in `S` bytes, with one look into a bitmap of hashed grams; the few grams that are in it lead to
+//! the needles that have them, which are compared whole. A needle has at most `LONGEST` bytes and `S` grams, so the work
+//! is linear in the text whatever both are.
 
 use super::{Entry, Hit, LONGEST, fold};
 
-/// The bytes of a gram.
-const GRAM: usize = 4;
+#[cfg(test)]
+thread_local! {
+    /// How many bytes were compared.
+    pub(super) static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
 
 pub(super) struct Search {
-    /// One gram in so many bytes is looked at: 8, 4, 2 or 1.
-    stride: usize,
+    looks: Looks,
     filter: Filter,
     /// Where the places of each bucket of grams begin, and the end of the last.
     buckets: Vec<u32>,
@@ -25,9 +27,33 @@ pub(super) struct Search {
     folded: Begins,
 }
 
+/// How often a text is looked at: at how many bytes, once in how many.
+#[derive(Clone, Copy)]
+struct Looks {
+    gram: usize,
+    stride: usize,
+}
+
+impl Looks {
+    /// Those that miss no needle of this length or more.
+    fn of(shortest: usize) -> Self {
+        let (gram, stride) = match shortest {
+            23.. => (8, 16),
+            15.. => (8, 8),
+            11.. => (4, 8),
+            7.. => (4, 4),
+            5.. => (4, 2),
+            _ => (4, 1),
+        };
+        Looks { gram, stride }
+    }
+}
+
 /// A gram's place in a needle.
 #[derive(Clone, Copy)]
 struct Place {
+    /// A part of the gram's hash that its slot doesn't tell.
+    check: u32,
     needle: u32,
     offset: u32,
 }
@@ -38,33 +64,67 @@ struct Filter {
     bits: Vec<u64>,
 }
 
+/// A gram as a number.
+#[inline]
+fn gram(bytes: &[u8]) -> u64 {
+    let four = || {
+        bytes
+            .first_chunk()
+            .map_or(0, |four| u32::from_le_bytes(*four).into())
+    };
+    bytes
+        .first_chunk()
+        .map_or_else(four, |eight| u64::from_le_bytes(*eight))
+}
+
+/// Fibonacci hashing: the upper bits depend on all of the gram.
+#[inline]
+fn hash(gram: u64) -> u64 {
+    gram.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The lower bits of a hash, of which the first ones are those of the gram.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the other bits are the slot's"
+)]
+fn check(hash: u64) -> u32 {
+    (hash >> 8) as u32
+}
+
 impl Filter {
     fn new(grams: usize) -> Self {
-        // One bit in 32 or fewer is set.
-        let log = (32 * grams).next_power_of_two().ilog2().clamp(15, 24);
+        // One bit in 128 or fewer is set: of what is in no needle so little gets through.
+        let log = (128 * grams).next_power_of_two().ilog2().clamp(15, 24);
         Filter {
-            shift: 32 - log,
+            shift: 64 - log,
             bits: vec![0; 1 << (log - 6)],
         }
     }
 
     #[inline]
-    fn slot(&self, gram: [u8; GRAM]) -> usize {
-        (u32::from_le_bytes(gram).wrapping_mul(0x9e37_79b1) >> self.shift) as usize
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a slot has 24 bits at most"
+    )]
+    fn slot(&self, hash: u64) -> usize {
+        (hash >> self.shift) as usize
     }
 
-    fn add(&mut self, gram: [u8; GRAM]) {
-        let slot = self.slot(gram);
+    fn add(&mut self, hash: u64) {
+        let slot = self.slot(hash);
         if let Some(word) = self.bits.get_mut(slot / 64) {
             *word |= 1 << (slot % 64);
         }
     }
 
+    /// 1 when a gram may be in it, 0 when it is not.
     #[inline]
-    fn has(&self, slot: usize) -> bool {
+    fn has(&self, hash: u64) -> u64 {
+        let slot = self.slot(hash);
         self.bits
             .get(slot / 64)
-            .is_some_and(|word| word >> (slot % 64) & 1 != 0)
+            .map_or(0, |word| word >> (slot % 64) & 1)
     }
 }
 
@@ -72,26 +132,29 @@ impl Search {
     pub(super) fn new(store: &[u8], needles: &[Entry]) -> Self {
         let bytes = |needle: &Entry| store.get(needle.at.clone()).unwrap_or_default();
         let shortest = needles.iter().map(|needle| needle.at.len()).min();
-        let stride = match shortest.unwrap_or(LONGEST) {
-            11.. => 8,
-            7.. => 4,
-            5.. => 2,
-            _ => 1,
-        };
-        let mut filter = Filter::new(stride * needles.len());
-        let mut places = Vec::with_capacity(stride * needles.len());
+        let looks = Looks::of(shortest.unwrap_or(LONGEST));
+        let mut filter = Filter::new(looks.stride * needles.len());
+        let mut places = Vec::with_capacity(looks.stride * needles.len());
         for (needle, entry) in (0..).zip(needles) {
-            for (offset, gram) in (0..).zip(bytes(entry).windows(GRAM).take(stride)) {
-                if let Some(gram) = gram.first_chunk() {
-                    filter.add(*gram);
-                    places.push((filter.slot(*gram), Place { needle, offset }));
-                }
+            let grams = bytes(entry).windows(looks.gram).take(looks.stride);
+            for (offset, bytes) in (0..).zip(grams) {
+                let hash = hash(gram(bytes));
+                filter.add(hash);
+                let check = check(hash);
+                places.push((
+                    filter.slot(hash),
+                    Place {
+                        check,
+                        needle,
+                        offset,
+                    },
+                ));
             }
         }
         // A bucket holds the places of the slots that share their upper bits: about one gram.
         let log = places.len().next_power_of_two().ilog2().min(15);
-        let bucket = |slot: usize| slot >> (32 - filter.shift - log);
-        places.sort_by_key(|(slot, _)| *slot);
+        let bucket = |slot: usize| slot >> (64 - filter.shift - log);
+        places.sort_unstable_by_key(|(slot, place)| (*slot, place.needle, place.offset));
         let mut buckets = vec![0; (1 << log) + 1];
         for (slot, _) in &places {
             if let Some(next) = buckets.get_mut(bucket(*slot) + 1) {
@@ -104,7 +167,7 @@ impl Search {
             *count = sum;
         }
         Search {
-            stride,
+            looks,
             filter,
             buckets,
             places: places.into_iter().map(|(_, place)| place).collect(),
@@ -118,59 +181,76 @@ impl Search {
         if self.places.is_empty() {
             return;
         }
-        let mut look = |at: usize, slot: usize| self.verify(store, needles, text, at, slot, hits);
-        match self.stride {
-            8 => self.probe::<8>(text, &mut look),
-            4 => self.probe::<4>(text, &mut look),
-            stride => {
-                for (index, gram) in text.windows(GRAM).step_by(stride).enumerate() {
-                    if let Some(gram) = gram.first_chunk() {
-                        let slot = self.filter.slot(*gram);
-                        if self.filter.has(slot) {
-                            look(stride * index, slot);
-                        }
+        let mut look = |at: usize, hash: u64| self.verify(store, needles, text, at, hash, hits);
+        match (self.looks.gram, self.looks.stride) {
+            (8, 16) => self.probe::<8, 16>(text, &mut look),
+            (8, _) => self.probe::<8, 8>(text, &mut look),
+            (_, 8) => self.probe::<4, 8>(text, &mut look),
+            (_, 4) => self.probe::<4, 4>(text, &mut look),
+            (_, stride) => {
+                for (index, bytes) in text.windows(4).step_by(stride).enumerate() {
+                    let hash = hash(gram(bytes));
+                    if self.filter.has(hash) != 0 {
+                        look(stride * index, hash);
                     }
                 }
             }
         }
     }
 
-    fn probe<const S: usize>(&self, text: &[u8], look: &mut impl FnMut(usize, usize)) {
+    /// Looks at one gram of `G` bytes in `S`.
+    #[inline]
+    fn probe<const G: usize, const S: usize>(
+        &self,
+        text: &[u8],
+        look: &mut impl FnMut(usize, u64),
+    ) {
+        let hashed = |chunk: &[u8; S]| hash(gram(chunk.get(..G).unwrap_or_default()));
         let (chunks, rest) = text.as_chunks::<S>();
-        for (index, chunk) in chunks.iter().enumerate() {
-            if let Some(gram) = chunk.first_chunk() {
-                let slot = self.filter.slot(*gram);
-                if self.filter.has(slot) {
-                    look(S * index, slot);
+        let (fours, last) = chunks.as_chunks::<4>();
+        for (index, four) in fours.iter().enumerate() {
+            let [first, second, third, fourth] = four;
+            let any = self.filter.has(hashed(first))
+                | self.filter.has(hashed(second))
+                | self.filter.has(hashed(third))
+                | self.filter.has(hashed(fourth));
+            if any != 0 {
+                for (within, chunk) in four.iter().enumerate() {
+                    let hash = hashed(chunk);
+                    if self.filter.has(hash) != 0 {
+                        look(S * (4 * index + within), hash);
+                    }
                 }
             }
         }
-        if let Some(gram) = rest.first_chunk() {
-            look(text.len() - rest.len(), self.filter.slot(*gram));
+        let mut at = text.len() - rest.len() - S * last.len();
+        while let Some(bytes) = text.get(at..at + G) {
+            look(at, hash(gram(bytes)));
+            at += S;
         }
     }
 
-    /// The needles that may have a gram of this slot there.
-    #[cold]
+    /// The needles that may have such a gram there.
+    #[inline(never)]
     fn verify(
         &self,
         store: &[u8],
         needles: &[Entry],
         text: &[u8],
         at: usize,
-        slot: usize,
+        hash: u64,
         hits: &mut Vec<Hit>,
     ) {
         let log = (self.buckets.len() - 1).ilog2();
-        let bucket = slot >> (32 - self.filter.shift - log);
+        let bucket = self.filter.slot(hash) >> (64 - self.filter.shift - log);
         let Some(&[from, to]) = self.buckets.get(bucket..).and_then(<[u32]>::first_chunk) else {
             return;
         };
-        for place in self
-            .places
-            .get(from as usize..to as usize)
-            .unwrap_or_default()
-        {
+        let places = self.places.get(from as usize..to as usize);
+        for place in places.unwrap_or_default() {
+            if place.check != check(hash) {
+                continue;
+            }
             let needle = place.needle as usize;
             let Some(start) = at.checked_sub(place.offset as usize) else {
                 continue;
@@ -182,6 +262,8 @@ impl Search {
                 continue;
             };
             let end = start + bytes.len();
+            #[cfg(test)]
+            STEPS.set(STEPS.get() + bytes.len());
             if text.get(start..end) == Some(bytes) {
                 hits.push(Hit { start, end, needle });
             }
@@ -218,8 +300,8 @@ impl Begins {
             .collect();
         sorted.sort_unstable();
         let mut filter = Filter::new(sorted.len());
-        for gram in sorted.iter().filter_map(|(bytes, _)| bytes.first_chunk()) {
-            filter.add(*gram);
+        for four in sorted.iter().filter_map(|(bytes, _)| bytes.get(..4)) {
+            filter.add(hash(gram(four)));
         }
         Begins {
             longest: sorted
@@ -239,8 +321,8 @@ impl Begins {
             .find(|length| {
                 let end = text.get(text.len() - length..).unwrap_or_default();
                 let may = end
-                    .first_chunk()
-                    .is_none_or(|gram| self.filter.has(self.filter.slot(*gram)));
+                    .get(..4)
+                    .is_none_or(|four| self.filter.has(hash(gram(four))) != 0);
                 may && self.begin_one(store, needles, end)
             })
             .unwrap_or(0)
@@ -254,7 +336,11 @@ impl Begins {
                 .and_then(|needle| store.get(needle.at.clone()))
                 .unwrap_or_default()
         };
-        let first = self.sorted.partition_point(|needle| bytes(needle) <= begin);
+        let first = self.sorted.partition_point(|needle| {
+            #[cfg(test)]
+            STEPS.set(STEPS.get() + begin.len());
+            bytes(needle) <= begin
+        });
         self.sorted
             .get(first)
             .is_some_and(|needle| bytes(needle).starts_with(begin))

@@ -44,9 +44,11 @@ impl Marker {
 pub struct Redactor<'n, W: Write> {
     needles: &'n Needles,
     marker: Marker,
-    to: W,
+    pub(super) to: W,
     /// What is held back.
-    held: Zeroizing<Vec<u8>>,
+    pub(super) held: Zeroizing<Vec<u8>>,
+    /// Room for that with what comes next. Kept, for wiping it takes longer than a search in it.
+    whole: Zeroizing<Vec<u8>>,
     /// How many bytes of it, from its first, are known to be hidden.
     hidden: usize,
     /// Whether the last thing that was passed on is a marker.
@@ -65,6 +67,7 @@ impl<'n, W: Write> Redactor<'n, W> {
             marker,
             to,
             held: Zeroizing::default(),
+            whole: Zeroizing::default(),
             hidden: 0,
             marked: false,
             run: 0,
@@ -136,9 +139,13 @@ impl<W: Write> Write for Redactor<'_, W> {
         if self.held.is_empty() {
             self.pass(bytes, false)?;
         } else {
-            let mut text = std::mem::take(&mut self.held);
-            super::extend(&mut text, bytes);
-            self.pass(&text, false)?;
+            let mut whole = std::mem::take(&mut self.whole);
+            whole.clear();
+            super::extend(&mut whole, &self.held);
+            super::extend(&mut whole, bytes);
+            let passed = self.pass(&whole, false);
+            self.whole = whole;
+            passed?;
         }
         Ok(bytes.len())
     }

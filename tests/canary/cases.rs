@@ -1,6 +1,8 @@
 //! The invocations: every verb as it is meant, and as many ways as we know to make one fail with a secret in its hands.
 
 use super::scene::{Canaries, Scene, put};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use dotage::dialect::Dialect;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -111,6 +113,10 @@ pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
     disks(&mut cases);
     mistakes(canaries, &mut cases);
     linted(canaries, &mut cases);
+    github(&mut cases);
+    gitlab(canaries, &mut cases);
+    ran(canaries, &mut cases);
+    scanned(canaries, &mut cases);
     killed(&mut cases);
     cases
 }
@@ -190,18 +196,35 @@ pub(super) fn rotations(canaries: &Canaries) -> Vec<Case> {
 const STEPS: &str = r#""$0" render shell
 "$0" rotate ASCII --dry-run; "$0" rotate ASCII --step -v
 while "$0" rotate --resume --step --json -v; do "$0" status; "$0" check; "$0" rotate --resume --dry-run; done
-"$0" log; "$0" log --json; "$0" log --markdown; "$0" log verify"#;
+! "$0" rotate --resume && "$0" log && "$0" log --json && "$0" log --markdown || exit 9; "$0" log verify; exit 0"#;
 const BACK: &str = r#""$0" render shell
-! "$0" rotate ASCII && rm "$GIVEN"/broken-[!a]* && "$0" rotate --rollback -v && "$0" log && "$0" log --json && "$0" log verify"#;
+! "$0" rotate ASCII && rm "$GIVEN"/broken-[!a]* && "$0" rotate --rollback -v && "$0" log && "$0" log --json || exit 9; "$0" log verify; exit 0"#;
 const ON: &str = r#""$0" render shell
-! "$0" rotate ASCII && ! "$0" rotate --resume -v && rm "$GIVEN"/broken-[!a]* && "$0" rotate --resume && "$0" status && "$0" log verify"#;
+! "$0" rotate ASCII && ! "$0" rotate --resume -v && rm "$GIVEN"/broken-[!a]* && "$0" rotate --resume && "$0" status || exit 9; "$0" log verify; exit 0"#;
 const TWICE: &str = r#""$0" render shell; touch "$GIVEN/broken-verify"
-! "$0" rotate ASCII && ! "$0" rotate --rollback && rm "$GIVEN"/broken-[!a]* && "$0" rotate --rollback && "$0" log verify"#;
+! "$0" rotate ASCII && ! "$0" rotate --rollback && rm "$GIVEN"/broken-[!a]* && "$0" rotate --rollback || exit 9; "$0" log verify; exit 0"#;
 const DRILL: &str = r#""$0" render shell; "$0" incident drill --class trust"#;
 const INCIDENT: &str = r#""$0" render shell
 "$0" incident open --class trust --reason 'it leaked'; "$0" incident status
 cat >"$GIVEN/typed"; "$0" incident resume --yes <"$GIVEN/typed"; "$0" incident status --json; "$0" incident close
-rm -f "$GIVEN"/broken-[!a]*; "$0" incident resume --yes <"$GIVEN/typed" && "$0" incident close && "$0" log && "$0" log verify"#;
+rm -f "$GIVEN"/broken-[!a]*
+! "$0" incident status || { "$0" incident resume --yes <"$GIVEN/typed" && "$0" incident close; } || exit 9
+"$0" log; "$0" log verify; exit 0"#;
+
+/// What a job may print: each value as it is, in hex, in base64, and begun.
+fn printed(canaries: &Canaries) -> Vec<u8> {
+    let mut text = Vec::new();
+    for name in ["ASCII", "PEM", "ESCAPES", "BASE64"] {
+        let value = canaries.value(name);
+        let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+        for form in [value, hex.as_bytes(), STANDARD.encode(value).as_bytes()] {
+            text.extend_from_slice(form);
+            text.push(b'\n');
+        }
+    }
+    text.extend_from_slice(&canaries.value("ASCII")[..8]);
+    text
+}
 
 /// Held before it opens what it renames, and before it ends, long enough for every process to be looked at.
 const HOLD: &[&str] = &[
@@ -237,6 +260,7 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
             case("get --reveal", &["get", "ESCAPES", "--reveal", verbose]).product(),
             case("get derived", &["get", "URL", verbose]).product(),
             case("get bytes", &["get", "BINARY", verbose]).product(),
+            case("redact", &["redact", verbose]).stdin(&printed(canaries)),
             case("list", &["list", verbose]),
             case("list --json", &["list", "--json", verbose]),
             case(
@@ -398,6 +422,7 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
         &["keygen"],
         &["demo", "../tmp/demo"],
         &["schema"],
+        &["run", "--", "true"],
     ] {
         let hold = if args[0] == "demo" || args[0] == "init" {
             HOLD_END
@@ -1201,6 +1226,51 @@ fn disks(cases: &mut Vec<Case>) {
 
 /// What a person types in the wrong place.
 /// Files of values that nobody encrypted, in every form that lint has a rule for.
+/// A `.env` file with a value in each form that a line can have, some of them torn.
+fn drafted_env(value: &[u8]) -> Vec<u8> {
+    [
+        b"A=",
+        value,
+        b"\nB='",
+        value,
+        b"'\nC=\"",
+        value,
+        b"\" # ",
+        value,
+        b"\nD=http://u:",
+        value,
+        b"@h/",
+        value,
+        b"\nexport E=",
+        value,
+        b"\nK=-----BEGIN ",
+        value,
+        b"-----\n",
+        value,
+        b"\n",
+        value,
+        b"==\nF=",
+        value,
+        b"://",
+        value,
+        b"\n# ",
+        value,
+        b"\nG='",
+        value,
+        b"\n",
+    ]
+    .concat()
+}
+
+/// A compose file with a value wherever one can stand, as far as it is text that YAML quotes.
+fn drafted_compose(value: &[u8]) -> Vec<u8> {
+    let text = serde_json::to_string(&String::from_utf8_lossy(value)).unwrap();
+    format!(
+        "services:\n  a:\n    image: {text}\n    environment:\n      SECRET: {text}\n      PLAIN: {text}\n      B: \"${{B}}\"\n  b: {{ environment: [A, {text}] }}\n"
+    )
+    .into_bytes()
+}
+
 fn linted(canaries: &Canaries, cases: &mut Vec<Case>) {
     let forms: &[&[u8]] = &[
         b"A={}",
@@ -1241,6 +1311,31 @@ fn linted(canaries: &Canaries, cases: &mut Vec<Case>) {
                 .codes(&[0, 1]),
             );
         }
+        for consumer in ["compose", "docker", "node", "shell"] {
+            let all = all.clone();
+            cases.push(
+                case(
+                    format!("set --from-env {name} in all forms, read by {consumer}"),
+                    &["set", "--from-env", "theirs.env", "--dialect", consumer],
+                )
+                .before(move |scene| scene.put("theirs.env", &all))
+                .planted("theirs.env")
+                .codes(&[0, 2]),
+            );
+        }
+        let value = value.clone();
+        cases.push(
+            case(
+                format!("init from a .env file and a compose file with {name}"),
+                &["init", "years"],
+            )
+            .before(move |scene| {
+                scene.put("years/.env", &drafted_env(&value));
+                scene.put("years/compose.yaml", &drafted_compose(&value));
+            })
+            .planted("years/.env")
+            .planted("years/compose.yaml"),
+        );
         for format in ["people", "json", "sarif", "junit", "github", "gitlab"] {
             let all = all.clone();
             cases.push(
@@ -1253,6 +1348,247 @@ fn linted(canaries: &Canaries, cases: &mut Vec<Case>) {
                 .codes(&[0, 1]),
             );
         }
+    }
+}
+
+/// Values and keys where scan finds them: in files, in the index, in history, in forms and in names.
+fn scanned(canaries: &Canaries, cases: &mut Vec<Case>) {
+    use base64::Engine as _;
+    let mut text = canaries.key.clone().into_bytes();
+    for (_, value) in &canaries.values {
+        text.push(b'\n');
+        text.extend_from_slice(value);
+        text.extend_from_slice(b"\tx='");
+        text.extend_from_slice(value);
+        text.extend_from_slice(b"' ");
+        let encoded = base64::engine::general_purpose::STANDARD.encode(value);
+        text.extend_from_slice(encoded.as_bytes());
+    }
+    let planted = move |scene: &Scene| {
+        scene.put("theirs.txt", &text);
+        scene.put("clean/nothing.txt", b"nothing");
+    };
+    let in_git = {
+        let planted = planted.clone();
+        move |scene: &Scene| {
+            planted(scene);
+            let git = |args: &[&str]| {
+                let done = Command::new("git")
+                    .args(["-c", "user.name=a", "-c", "user.email=a@localhost"])
+                    .args(args)
+                    .current_dir(scene.path("project"))
+                    .env("HOME", scene.path("home"))
+                    .output()
+                    .unwrap();
+                assert!(done.status.success(), "{args:?}: {done:?}");
+            };
+            git(&["init", "-q"]);
+            git(&["add", "theirs.txt"]);
+            git(&["commit", "-q", "-m", "x"]);
+            git(&["mv", "theirs.txt", "theirs-too.txt"]);
+        }
+    };
+    for format in ["people", "json", "sarif", "junit", "github", "gitlab"] {
+        for (name, args) in [
+            ("a tree", &["scan", ".", "--format", format][..]),
+            (
+                "a tree for a profile",
+                &["scan", "-P", "production", "-v", "--format", format],
+            ),
+        ] {
+            cases.push(
+                case(format!("scan {name} as {format}"), args)
+                    .before(planted.clone())
+                    .planted("theirs.txt")
+                    .codes(&[1]),
+            );
+        }
+        for place in [&[][..], &["--ignored"], &["--staged"], &["--history"]] {
+            cases.push(
+                case(
+                    format!("scan {place:?} as {format}"),
+                    &[&["scan", "--format", format], place].concat(),
+                )
+                .before(in_git.clone())
+                .planted("theirs-too.txt")
+                .codes(&[1]),
+            );
+        }
+    }
+    cases.extend([
+        case("scan nothing", &["scan", "clean"])
+            .before(planted.clone())
+            .planted("theirs.txt"),
+        case("scan without an identity", &["scan", "-P", "production"])
+            .env("DOTAGE_IDENTITY_FILE", "/nowhere")
+            .before(planted.clone())
+            .planted("theirs.txt")
+            .codes(&[3]),
+        case("scan a path that is not there", &["scan", &canaries.typed]).fails(),
+        case("scan the history of nothing", &["scan", "--history"]).fails(),
+        case(
+            "scan under a profile that is not there",
+            &["scan", "-P", "nowhere"],
+        )
+        .fails(),
+        case("scan, held", &["scan", "."])
+            .before(planted)
+            .planted("theirs.txt")
+            .how(How::Held(HOLD_END))
+            .codes(&[1]),
+    ]);
+}
+
+/// A step of GitHub's. The masks are values, which is what they are for: they are taken out of what it prints, and so is
+/// what later steps are to have.
+fn github(cases: &mut Vec<Case>) {
+    const STEP: &str = r#"mkdir ../tmp/step && cd ../tmp/step && : >env && : >output && mkdir temp
+        export GITHUB_ACTIONS=true GITHUB_ENV="$PWD/env" GITHUB_OUTPUT="$PWD/output" RUNNER_TEMP="$PWD/temp" && cd "$OLDPWD"
+        [ -z "$BROKEN" ] || export "$BROKEN=/dev/full"
+        "$0" "$@" 2>../tmp/step/log
+        code=$?
+        grep -v '^::add-mask::' ../tmp/step/log >&2
+        rm -rf ../tmp/step
+        exit $code"#;
+    for (args, codes) in [
+        (&["ASCII", "PEM", "ESCAPES"][..], &[0][..]),
+        (&["ASCII", "PEM", "-P", "production", "-v"], &[0]),
+        (&["ASCII", "PEM", "--mask-level", "paranoid"], &[0]),
+        (&["ASCII", "PEM", "--export", "none"], &[0]),
+        (&["ASCII", "--export", "file"], &[0]),
+        (&["PEM", "--export", "file"], &[2]),
+        (&["ASCII", "--export", "outputs"], &[2]),
+        (
+            &["ASCII", "--export", "outputs", "--secrets-as-outputs"],
+            &[0],
+        ),
+        (&["PEM", "--as-env", "PEM"], &[0]),
+        (&["BINARY"], &[2]),
+        (&["BINARY", "--as-file", "BINARY"], &[0]),
+        (&["ASCII", "--dry-run"], &[0]),
+        (&["--strict", "--dry-run"], &[0, 2]),
+    ] {
+        let args = [&["ci", "github"], args].concat();
+        cases.push(
+            case(format!("{args:?}"), &args)
+                .how(How::Shell(STEP))
+                .codes(codes),
+        );
+    }
+    for broken in ["GITHUB_ENV", "GITHUB_OUTPUT", "RUNNER_TEMP"] {
+        cases.push(
+            case(
+                format!("ci github: {broken} is full"),
+                &["ci", "github", "ASCII", "PEM"],
+            )
+            .env("BROKEN", broken)
+            .how(How::Shell(STEP))
+            .fails(),
+        );
+    }
+    for form in ["people", "json", "github"] {
+        cases.push(
+            case(
+                format!("ci doctor as {form}"),
+                &["ci", "doctor", "--format", form],
+            )
+            .how(How::Shell(STEP))
+            .codes(&[0, 1]),
+        );
+    }
+}
+
+/// A curl that stands before the real one: what it prints after the variables that are there (none) were asked for. It has
+/// the token and every value on its standard input, and knows no better than to repeat them.
+fn curl(answer: &str) -> String {
+    format!(
+        "#!/bin/sh\nsleep 0.2\nasked=$(cat)\ncase $asked in *'\"GET\"'*) printf 'HTTP/1.1 200 OK\\r\\n\\r\\n[]'; exit;; esac\n{answer}\n"
+    )
+}
+
+/// What GitLab's jobs ask, and a server that repeats all it hears.
+fn gitlab(canaries: &Canaries, cases: &mut Vec<Case>) {
+    let token = canaries.values[0].1.clone();
+    let head =
+        |status: &str| format!("printf 'HTTP/1.1 {status}\\r\\nRetry-After: 9999\\r\\n\\r\\n'");
+    let quoted =
+        r#"printf '{"message": {"value": ["'; printf %s "$asked" | tr -d '"\\n'; printf '"]}}'"#;
+    let plain = r#"printf %s "$asked""#;
+    let answers = [
+        (
+            "made something else",
+            format!("{}; {plain}", head("201 Created")),
+        ),
+        ("refuses", format!("{}; {quoted}", head("400 Bad Request"))),
+        (
+            "refuses in words",
+            format!("{}; {plain}", head("403 Forbidden")),
+        ),
+        (
+            "has enough",
+            format!("{}; {plain}", head("429 Too Many Requests")),
+        ),
+        ("is elsewhere", format!("{}; {plain}", head("302 Found"))),
+        ("speaks no HTTP", plain.to_owned()),
+        ("is not trusted", format!("{plain}; {plain} >&2; exit 60")),
+        ("is broken", format!("{plain}; {plain} >&2; exit 2")),
+        ("is killed", "kill -9 $$".to_owned()),
+    ];
+    let sync = [
+        "ci",
+        "gitlab",
+        "sync",
+        "ASCII",
+        "BASE64",
+        "PEM",
+        "--allow-unmasked",
+        "--url",
+        "https://gitlab.test",
+        "--project",
+        "1",
+        "--token-file",
+        "../given/token",
+    ];
+    for (what, answer) in answers {
+        // Speaking no HTTP looks like a broken line, which is tried again until patience ends.
+        let token = token.clone();
+        let script = curl(&answer);
+        cases.push(
+            case(format!("a GitLab that {what}"), &sync)
+                .before(move |scene| {
+                    put(&scene.path("given/token"), &token, 0o600);
+                    put(&scene.path("given/curl"), script.as_bytes(), 0o755);
+                })
+                .fails(),
+        );
+    }
+    let given = token.clone();
+    let dry = [&sync[..], &["--dry-run", "--json"]].concat();
+    cases.push(case("a plan for GitLab", &dry).before(move |scene| {
+        put(&scene.path("given/token"), &given, 0o600);
+        put(&scene.path("given/curl"), curl("exit 2").as_bytes(), 0o755);
+    }));
+    cases.push(
+        case("a token that is none", &sync)
+            .before(move |scene| {
+                put(
+                    &scene.path("given/token"),
+                    &[&token[..], b" x\n\xff"].concat(),
+                    0o600,
+                )
+            })
+            .fails(),
+    );
+    // The random bytes of one may hold a NUL, which no shell's file can carry.
+    let export = ["ci", "gitlab", "--export", "file", "--to", "out/job.env"];
+    cases.push(case("a file for a job", &export).codes(&[0, 2]));
+    cases.push(case("a dotenv report", &["ci", "gitlab", "--export", "dotenv"]).fails());
+    for args in [&["ci", "gitlab"][..], &["ci", "gitlab", "-v"]] {
+        cases.push(
+            case(format!("{args:?}, traced"), args)
+                .env("CI_DEBUG_TRACE", "true")
+                .env("GITLAB_CI", "true"),
+        );
     }
 }
 
@@ -1332,6 +1668,117 @@ fn mistakes(canaries: &Canaries, cases: &mut Vec<Case>) {
             .fails(),
     );
     cases.push(case("set nothing", &["set", "ASCII"]).fails());
+}
+
+/// What a program is given is its own to print; what it prints is searched for all that it was given.
+fn ran(canaries: &Canaries, cases: &mut Vec<Case>) {
+    // Bytes may hold a NUL, which no environment carries: that is a case of its own.
+    let run = |name: &str, options: &[&str], program: &[&str]| {
+        let args = [&["run"], options, &["--"], program].concat();
+        case(format!("run: {name}"), &args).env("BINARY", "none")
+    };
+    let script = "env; env >&2; env | base64; env | base64 -w0; env | od -An -v -tx1 | tr -d ' \\n'; set
+        python3 -c 'import json, os, urllib.parse as u; e = dict(os.environ); print(json.dumps(e), e, [u.quote(v) for v in e.values()])'";
+    let everything = ["sh", "-c", script];
+    cases.extend([
+        run("everything printed", &[], &everything),
+        run(
+            "everything printed, of a service",
+            &["--service", "api", "-v"],
+            &everything,
+        ),
+        run("everything printed, in CI", &[], &everything).env("GITHUB_ACTIONS", "true"),
+        run(
+            "everything printed, at a terminal",
+            &["--redact", "always"],
+            &["env"],
+        )
+        .how(How::Terminal(Vec::new())),
+        run(
+            "nothing hidden",
+            &["--redact", "never"],
+            &["sh", "-c", "sleep 0.2; env"],
+        )
+        .product(),
+        run("--dry-run", &["--dry-run"], &["env"]),
+        run("--dry-run --json", &["--dry-run", "--json", "-v"], &["env"]),
+        run("what the environment has", &[], &everything)
+            .env("ASCII", canaries.text("BASE64"))
+            .env("UTF8", ""),
+        run("--override", &["--override"], &["env"])
+            .env("ASCII", canaries.text("BASE64"))
+            .codes(&[0, 125]),
+        run("the identity in the environment", &[], &everything)
+            .env("DOTAGE_IDENTITY", canaries.key.clone())
+            .env("SOPS_AGE_KEY", canaries.key.clone()),
+        run("slowly", &[], &["sh", "-c", "sleep 0.3; env"]),
+        run("no such program", &[], &["no-such-program"]).codes(&[127]),
+        run("no program", &[], &["/etc/passwd"]).codes(&[126]),
+        run("a failure", &[], &["sh", "-c", "env; exit 9"]).codes(&[9]),
+        run("a full disk", &[], &["sh", "-c", "env"])
+            .how(How::Shell("exec \"$0\" \"$@\" >/dev/full"))
+            .codes(&[125]),
+        run("no identity", &[], &["env"])
+            .env("HOME", "/nowhere")
+            .codes(&[125]),
+        run("a stranger", &[], &["env"])
+            .env("DOTAGE_IDENTITY", canaries.stranger.clone())
+            .codes(&[125]),
+        run("no such profile", &["-P", "stage"], &["env"]).codes(&[125]),
+        run("a value pasted into NAME_FILE", &[], &["env"])
+            .env("ASCII_FILE", canaries.text("ASCII"))
+            .codes(&[125]),
+        case("run: a value typed", &["run", &canaries.typed]).codes(&[125]),
+        case(
+            "run: a NUL",
+            &["run", "--secrets-dir", "../given", "--", "env"],
+        )
+        .before({
+            let value = [canaries.value("ASCII"), b"\0"].concat();
+            move |scene| put(&scene.path("given/ascii"), &value, 0o600)
+        })
+        .codes(&[125]),
+        case(
+            "run: a value too long",
+            &["run", "--secrets-dir", "../given", "--", "env"],
+        )
+        .before({
+            let value = canaries.value("ASCII").repeat(8000);
+            move |scene| put(&scene.path("given/ascii"), &value, 0o600)
+        })
+        .codes(&[125]),
+        case(
+            "run: a folder of secrets",
+            &[
+                "run",
+                "--secrets-dir",
+                "../given",
+                "--redact",
+                "always",
+                "--",
+                "env",
+            ],
+        )
+        .before({
+            let value = canaries.value("ASCII").to_vec();
+            move |scene| put(&scene.path("given/ascii"), &value, 0o600)
+        }),
+        case("run: a folder of secrets, no project", &[])
+            .before({
+                let value = canaries.value("ASCII").to_vec();
+                move |scene| put(&scene.path("given/ascii"), &value, 0o600)
+            })
+            .how(How::Shell(
+                "exec \"$0\" -C / run --secrets-dir \"$GIVEN\" --redact always -- env",
+            )),
+        run(
+            "ended by a signal",
+            &[],
+            &["sh", "-c", "env; exec sleep 30"],
+        )
+        .how(How::Signal("-TERM"))
+        .codes(&[143]),
+    ]);
 }
 
 /// Ended from outside.

@@ -53,6 +53,8 @@ pub(super) struct Canaries {
     pub(super) typed_key: String,
     /// What no command line and no environment may show.
     pub(super) watched: Needles,
+    /// What no environment of a program that `run` starts may show.
+    pub(super) keys: Needles,
 }
 
 /// Letters and digits that nobody can foresee.
@@ -147,6 +149,9 @@ impl Canaries {
             needles.add("the identity's bytes", &bech32(body));
             needles
         });
+        let mut keys = Needles::new();
+        let body = key.strip_prefix("AGE-SECRET-KEY-1").unwrap();
+        keys.add("the identity", body.as_bytes());
         Canaries {
             values,
             identity,
@@ -157,6 +162,7 @@ impl Canaries {
             typed,
             typed_key,
             watched,
+            keys,
         }
     }
 

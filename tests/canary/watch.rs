@@ -19,8 +19,8 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Looks at every process once.
-    pub(super) fn look(&mut self, program: &Path, needles: &Needles) {
+    /// Looks at every process once: for `needles`, and in the programs that `run` starts for `identity`.
+    pub(super) fn look(&mut self, program: &Path, needles: &Needles, identity: &Needles) {
         self.rounds += 1;
         let mut parents = BTreeMap::new();
         let mut programs = BTreeMap::new();
@@ -52,7 +52,10 @@ impl Watch {
             // Before it executes its own program a child is still a copy of its parent.
             if above > 1 && programs.contains_key(&pid) {
                 self.started.insert(pid);
-                self.search(pid, "environ", needles);
+                // A program that `run` starts is given the secrets, but never what opens a vault.
+                let line = fs::read(format!("/proc/{above}/cmdline")).unwrap_or_default();
+                let is_run = line.split(|byte| *byte == 0).any(|word| word == b"run");
+                self.search(pid, "environ", if is_run { identity } else { needles });
             }
         }
     }

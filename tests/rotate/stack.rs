@@ -41,8 +41,8 @@ const COMMANDS: [(&str, &str); 9] = [
     ("within: 2m", "within: 1s"),
 ];
 
-/// What every script begins with. `point` is where the test may kill dotage while its command runs; `loud` prints what
-/// the command sees, and where `world/broken-WHAT` is the command fails.
+/// What every script begins with. `point` is where the test may kill dotage while its command runs. A command waits while
+/// `world/slow-WHAT` is there, and fails while `world/broken-WHAT` is.
 const WORLD: &str = r#"
 set -eu
 umask 077
@@ -57,24 +57,14 @@ point() {
     kill -9 "$parent"
     exit 1
 }
-loud() {
-    [ -e world/loud ] || return 0
-    echo "$what sees:"
-    env | grep -E '_(OLD|NEW)=' || true
-    cat .env
-    for value in $(env | sed -n 's/^[A-Z_]*_\(OLD\|NEW\)=//p') $(sed -n 's/^[A-Z_]*=//p' .env); do
-        printf '%s' "$value" | base64 -w0; echo
-        printf '%s' "$value" | base64 -w0 | tr '+/' '-_' >&2; echo >&2
-        printf '%s' "$value" | od -An -tx1 | tr -d ' \n'; echo
-        printf '{"value":"%s","x":"%%2F%s"}\n' "$value" "$value" >&2
-    done
-}
 value() { sed -n "s/^$2=//p" "world/$1.env" | tr -d '"'"'"; }
 sum() { printf %s "$1" | sha256sum | cut -c1-64; }
 opens() { [ "$(openssl enc -d -aes-256-cbc -pbkdf2 -iter 10 -pass "env:$1" -in world/store 2>/dev/null | tr -d '\0')" = 'the stored credentials' ]; }
 seal() { printf 'the stored credentials' | openssl enc -aes-256-cbc -pbkdf2 -iter 10 -pass "env:$1" -out world/store.new; }
-[ ! -e "world/slow-$what" ] || sleep 3
-loud
+while [ -e "world/slow-$what" ]; do
+    : >world/slow
+    sleep 0.1
+done
 [ ! -e "world/broken-$what" ] || { echo "$what is broken"; exit 1; }
 point
 "#;

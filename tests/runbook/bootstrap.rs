@@ -1,74 +1,10 @@
 //! Setup and the first administrator: sentences B1 to B5 and C1.
 
+use crate::stack::{PRODUCTION, Stack};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-
-/// A fresh project of the preset, every value generated.
-struct Stack {
-    folder: tempfile::TempDir,
-}
-
-const PRODUCTION: [&str; 2] = ["--profile", "production"];
-
-impl Stack {
-    fn new() -> Stack {
-        let stack = Stack {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        stack.well(&["init", "--preset", "freeboard", "."]);
-        stack.well(&["generate", "--missing"]);
-        stack
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        let project = self.folder.path().join("project");
-        std::fs::create_dir_all(&project).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_dotage"))
-            .args(args)
-            .current_dir(project)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", self.folder.path())
-            .env("DOTAGE_ACTOR", "ann")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
-    }
-
-    fn well(&self, args: &[&str]) -> Output {
-        let output = self.run(args);
-        assert!(output.status.success(), "{args:?}: {output:?}");
-        output
-    }
-
-    /// The message of a command that can't do it.
-    fn refused(&self, args: &[&str]) -> String {
-        let output = self.run(args);
-        assert_eq!(output.status.code(), Some(2), "{args:?}: {output:?}");
-        String::from_utf8(output.stderr).unwrap()
-    }
-
-    fn value(&self, name: &str) -> String {
-        let args = [&["get", name][..], &PRODUCTION].concat();
-        String::from_utf8(self.well(&args).stdout).unwrap()
-    }
-
-    fn production(&self, args: &[&str]) -> Output {
-        self.well(&[args, &PRODUCTION].concat())
-    }
-
-    fn file(&self, path: &str) -> String {
-        std::fs::read_to_string(self.folder.path().join("project").join(path)).unwrap()
-    }
-
-    /// What the last entry of the journal tells.
-    fn last(&self) -> dotage::journal::Entry {
-        let journal = dotage::journal::Journal::at(&self.folder.path().join("project"));
-        journal.entries().unwrap().pop().unwrap()
-    }
-}
+use std::process::{Command, Stdio};
 
 const TOKENS: [&str; 3] = ["JWT_SECRET", "JWT_GATEWAY_SECRET", "GATEWAY_SERVICE_TOKEN"];
 
@@ -148,6 +84,36 @@ fn runbook_b1_print_touches_no_vault() {
         (stack.file("operations.jsonl"), stack.value("JWT_SECRET")),
         before
     );
+}
+
+#[test]
+fn runbook_b2_runtime_values_come_from_a_local_env_or_from_the_vault_in_production() {
+    let stack = Stack::new();
+    stack.well(&["render", "development", "compose"]);
+    for (file, profile) in [("packages/api/.env", "development"), (".env", "production")] {
+        let env = stack.file(file);
+        for name in TOKENS {
+            let value = String::from_utf8(stack.well(&["get", name, "--profile", profile]).stdout);
+            assert!(
+                env.contains(&format!("\n{name}={}\n", value.unwrap())),
+                "{name} in {file}"
+            );
+        }
+        let mode = std::fs::metadata(stack.folder.path().join("project").join(file)).unwrap();
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o777,
+            0o600
+        );
+    }
+    // Without the vault's key nothing is rendered.
+    let refused = Command::new(env!("CARGO_BIN_EXE_dotage"))
+        .args(["render", "compose"])
+        .current_dir(stack.folder.path().join("project"))
+        .env_clear()
+        .env("HOME", "/nowhere")
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(3));
 }
 
 #[test]
@@ -289,7 +255,7 @@ fn runbook_c1_in_development_the_bootstrap_may_be_open() {
 }
 
 /// The files that hold these bytes.
-fn holding(folder: &Path, bytes: &[u8], files: &mut Vec<std::path::PathBuf>) {
+pub(super) fn holding(folder: &Path, bytes: &[u8], files: &mut Vec<std::path::PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

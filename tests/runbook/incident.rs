@@ -1,6 +1,6 @@
 //! Incidents: sentences I1 to I5, on the preset with local stand-ins for its commands.
 
-use super::stack::Stack;
+use super::world::Stack;
 use dotage::time::Time;
 
 fn id(stack: &Stack) -> String {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A home, and in it a fresh project of the preset with a value for all that can be generated.
-struct Board {
+pub(super) struct Board {
     folder: tempfile::TempDir,
 }
 
 impl Board {
-    fn new() -> Board {
+    pub(super) fn new() -> Board {
         let board = Board {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -20,12 +20,12 @@ impl Board {
         board
     }
 
-    fn path(&self, inside: &str) -> PathBuf {
+    pub(super) fn path(&self, inside: &str) -> PathBuf {
         self.folder.path().join("board").join(inside)
     }
 
     /// Runs dotage in the project, with nothing but `env` in its environment.
-    fn run(&self, args: &[&str], env: &[(&str, &str)]) -> Output {
+    pub(super) fn run(&self, args: &[&str], env: &[(&str, &str)]) -> Output {
         fs::create_dir_all(self.path("")).unwrap();
         Command::new(env!("CARGO_BIN_EXE_dotage"))
             .args(args)
@@ -38,7 +38,7 @@ impl Board {
             .unwrap()
     }
 
-    fn well(&self, args: &[&str], env: &[(&str, &str)]) -> String {
+    pub(super) fn well(&self, args: &[&str], env: &[(&str, &str)]) -> String {
         let output = self.run(args, env);
         assert!(
             output.status.success(),
@@ -48,7 +48,7 @@ impl Board {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn put(&self, inside: &str, text: &str) {
+    pub(super) fn put(&self, inside: &str, text: &str) {
         let path = self.path(inside);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
@@ -224,15 +224,20 @@ fn runbook_p3_compose_reads_the_shell_then_env_then_the_default_and_fails_on_wha
     assert!(compose_loads(&board.path("")));
 }
 
-/// Whether the real Docker Compose takes the project.
-fn compose_loads(project: &Path) -> bool {
+/// The real Docker Compose.
+fn compose() -> PathBuf {
     let program = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("target/consumers/next/usr/libexec/docker/cli-plugins/docker-compose");
     assert!(
         program.exists(),
         "Docker Compose is missing: run tests/install"
     );
-    let output = Command::new(program)
+    program
+}
+
+/// Whether it takes the project.
+fn compose_loads(project: &Path) -> bool {
+    let output = Command::new(compose())
         .arg("config")
         .current_dir(project)
         .env_clear()
@@ -240,4 +245,143 @@ fn compose_loads(project: &Path) -> bool {
         .output()
         .unwrap();
     output.status.success()
+}
+
+/// A value of the production vault.
+fn stored(board: &Board, name: &str) -> String {
+    board.well(&["get", name, "--profile", "production"], &[])
+}
+
+/// What a program that `dotage run` starts for a service finds under a name, and what is said on the way.
+fn run(board: &Board, service: &str, name: &str, env: &[(&str, &str)]) -> (String, String) {
+    let output = board.run(
+        &[
+            "run",
+            "--profile",
+            "production",
+            "--service",
+            service,
+            "--redact",
+            "never",
+            "--",
+            "printenv",
+            name,
+        ],
+        env,
+    );
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (
+        text(&output.stdout).trim_end().to_owned(),
+        text(&output.stderr),
+    )
+}
+
+#[test]
+fn runbook_p1_run_gives_the_api_its_values_below_the_process_and_above_its_files() {
+    let board = Board::new();
+    let vault = stored(&board, "JWT_SECRET");
+    assert_eq!(
+        run(&board, "api", "JWT_SECRET", &[]),
+        (vault.clone(), String::new())
+    );
+    // The API's dotenv leaves alone what is set, so the vault's value wins over both files, and that is said.
+    board.put("packages/api/.env", "JWT_SECRET=from-packages\n");
+    board.put(".env", "JWT_SECRET=from-root\n");
+    let (value, said) = run(&board, "api", "JWT_SECRET", &[]);
+    assert_eq!(value, vault);
+    assert_eq!(
+        said,
+        "the vault wins over .env: JWT_SECRET\nthe vault wins over packages/api/.env: JWT_SECRET\n"
+    );
+    let (value, said) = run(
+        &board,
+        "api",
+        "JWT_SECRET",
+        &[("JWT_SECRET", "from-the-process")],
+    );
+    assert_eq!(value, "from-the-process");
+    assert!(
+        said.starts_with("the environment wins over .env: JWT_SECRET"),
+        "{said}"
+    );
+    assert!(
+        said.contains("the environment wins over the vault: JWT_SECRET"),
+        "{said}"
+    );
+    assert!(!said.contains(&vault) && !said.contains("from-"), "{said}");
+}
+
+#[test]
+fn runbook_p2_run_starts_no_gateway_that_would_fall_to_its_insecure_defaults() {
+    let board = Board::new();
+    for name in ["JWT_GATEWAY_SECRET", "GATEWAY_SERVICE_TOKEN"] {
+        board.well(&["unset", name, "--profile", "production"], &[]);
+    }
+    for (env, starts) in [
+        (&[][..], false),
+        (
+            &[("JWT_GATEWAY_SECRET", "x"), ("GATEWAY_SERVICE_TOKEN", "y")],
+            true,
+        ),
+    ] {
+        let args = [
+            "run",
+            "--profile",
+            "production",
+            "--service",
+            "gateway",
+            "--",
+            "echo",
+            "started",
+        ];
+        let output = board.run(&args, env);
+        assert_eq!(output.status.success(), starts, "{output:?}");
+        assert_eq!(output.stdout.is_empty(), !starts);
+        if !starts {
+            assert_eq!(output.status.code(), Some(125));
+            let said = String::from_utf8(output.stderr).unwrap();
+            for name in ["JWT_GATEWAY_SECRET", "GATEWAY_SERVICE_TOKEN"] {
+                assert!(
+                    said.contains(&format!("{name} has no value in profile production")),
+                    "{said}"
+                );
+            }
+        }
+    }
+    board.well(&["generate", "--missing", "--profile", "production"], &[]);
+    let vault = stored(&board, "JWT_GATEWAY_SECRET");
+    assert_eq!(run(&board, "gateway", "JWT_GATEWAY_SECRET", &[]).0, vault);
+}
+
+#[test]
+fn runbook_p3_run_exports_to_compose_what_wins_over_its_env_file() {
+    let board = Board::new();
+    let required = "POSTGRES_USER=u\nPOSTGRES_PASSWORD=p\nFREEBOARD_POSTGRES_URL=u\nJWT_SECRET=from-root\n\
+        JWT_GATEWAY_SECRET=s\nGATEWAY_SERVICE_TOKEN=s\nCREDENTIAL_ENCRYPTION_KEY=s\n";
+    board.put(".env", required);
+    let program = compose();
+    let compose = |env: &[(&str, &str)]| {
+        let args = [
+            "run",
+            "--profile",
+            "production",
+            "--redact",
+            "never",
+            "--",
+            program.to_str().unwrap(),
+            "config",
+        ];
+        board.well(&args, env)
+    };
+    let vault = stored(&board, "JWT_SECRET");
+    let config = compose(&[]);
+    assert!(
+        config.contains(&vault) && !config.contains("from-root"),
+        "{config}"
+    );
+    let config = compose(&[("JWT_SECRET", "from-the-shell")]);
+    assert!(
+        config.contains("from-the-shell") && !config.contains(&vault),
+        "{config}"
+    );
 }

@@ -1,6 +1,6 @@
 //! Rotation: sentences R1 to R6, each with its way back, on the preset with local stand-ins for its commands.
 
-use super::stack::Stack;
+use super::world::Stack;
 
 /// The steps that a rotation's entries tell of as done, in order.
 fn steps(stack: &Stack, name: &str) -> Vec<String> {
@@ -203,6 +203,7 @@ fn runbook_r4_on_failure_it_is_re_encrypted_with_the_two_swapped_and_the_old_is_
             "verify datasource"
         ]
     );
+    stack.did();
     // One that fails while it re-encrypts has switched nothing.
     stack.put("world/broken-reencrypt", "", 0o600);
     stack.refused(&["rotate", "CREDENTIAL_ENCRYPTION_KEY"]);
@@ -229,7 +230,7 @@ fn runbook_r4_neither_old_nor_new_stays_set() {
         ];
         let is_set = set
             .iter()
-            .any(|set| super::stack::holds(&bytes, set.as_bytes()));
+            .any(|set| super::world::holds(&bytes, set.as_bytes()));
         assert!(!is_set, "{path}");
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn run(args: &Drill, shell: &Shell) -> Result<Done, Failure> {
     let copy = Copy::of(&real, profile)?;
     let shell = shell.with_identity(&copy.identity);
     let project = Project::at(&copy.folder)?;
-    copy.fill(&project, profile, &shell)?;
+    Copy::fill(&project, profile, &shell)?;
     let id = "drill";
     let clock = Instant::now();
     project.tell(Entry {
@@ -122,7 +122,7 @@ impl Copy {
         if let Some(folder) = path.parent() {
             file::create_folder(folder, 0o700)?;
         }
-        file::create(&path, format!("{}\n", public_key).as_bytes(), 0o644)?;
+        file::create(&path, format!("{public_key}\n").as_bytes(), 0o644)?;
         Ok(copy)
     }
 
@@ -150,7 +150,7 @@ impl Copy {
             let Ok(kind) = entry.file_type() else {
                 continue;
             };
-            let template = name.to_str().is_some_and(|name| name.ends_with(".j2"));
+            let template = Path::new(&name).extension().is_some_and(|end| end == "j2");
             if kind.is_file() && template {
                 self.take(&entry.path(), &to.join(&name))?;
             }
@@ -159,7 +159,7 @@ impl Copy {
     }
 
     /// Gives every variable of the profile a value that nobody uses.
-    fn fill(&self, project: &Project, profile: &str, shell: &Shell) -> Result<(), Failure> {
+    fn fill(project: &Project, profile: &str, shell: &Shell) -> Result<(), Failure> {
         let (_, said) = project.profile(Some(profile))?;
         let vault = project.vault(said);
         let identities = shell.identities()?;
