@@ -535,7 +535,7 @@ pub fn must_rotate<'a>(
     // By the clock; two branches are one after the other in the file, although their entries were made in turn.
     let mut entries: Vec<&Entry> = entries
         .iter()
-        .filter(|entry| entry.profile.as_deref() == Some(profile) && entry.outcome == "done")
+        .filter(|entry| entry.profile.as_deref() == Some(profile))
         .collect();
     entries.sort_by_key(|entry| entry.time);
     // A rotation's new values can be read by its vault's readers from its first moment, long before they are in use.
@@ -546,6 +546,9 @@ pub fn must_rotate<'a>(
             Some(plan) => *begun.entry(plan).or_insert(turn),
             None => turn,
         };
+        if entry.outcome != "done" {
+            continue;
+        }
         for name in &entry.names {
             let of_name = exposed.entry(name).or_default();
             if entry.changes_values() {

@@ -246,28 +246,34 @@ impl Project {
     ) -> Result<(), Problem> {
         let (_, said) = self.profile(Some(&flight.profile))?;
         let vault = self.vault(said);
-        let told = |sha256: String| {
-            let path = self.inside(&vault.rotation(&flight.id));
-            vec![Written { path, sha256 }]
-        };
-        // A kill between the file and the journal left a ciphertext that no entry tells of.
-        if let Ok(bytes) = file::read(&vault.rotation(&flight.id), MAX_FILE) {
-            let found = self.journal().untold(told(file::sha256(&bytes)))?;
-            if !found.is_empty() {
-                let entry = Entry::of_rotation(&flight.profile, "found");
-                self.tell(Entry {
-                    plan: Some(flight.id.clone()),
-                    names: flight.pairs.keys().cloned().collect(),
-                    written: found,
-                    ..entry
-                })?;
-            }
-        }
+        self.tell_found(flight)?;
         let bundles = self.bundles_of(&vault, flight.pairs.keys())?;
         let sha256 = vault.write_rotation(&flight.id, &flight.secrets(), &bundles, identities)?;
+        let path = self.inside(&vault.rotation(&flight.id));
         self.tell(Entry {
-            written: told(sha256),
+            written: vec![Written { path, sha256 }],
             ..flight.entry(entry)
+        })
+    }
+
+    /// Records a rotation's file that no entry tells of: a kill between the file and the journal left it.
+    fn tell_found(&self, flight: &Flight) -> Result<(), Problem> {
+        let (_, said) = self.profile(Some(&flight.profile))?;
+        let file = self.vault(said).rotation(&flight.id);
+        let sha256 = match file::read(&file, MAX_FILE) {
+            Err(problem) if problem.rule == "missing" => return Ok(()),
+            bytes => file::sha256(&bytes?),
+        };
+        let path = self.inside(&file);
+        let written = self.journal().untold(vec![Written { path, sha256 }])?;
+        if written.is_empty() {
+            return Ok(());
+        }
+        self.tell(Entry {
+            plan: Some(flight.id.clone()),
+            names: flight.pairs.keys().cloned().collect(),
+            written,
+            ..Entry::of_rotation(&flight.profile, "found")
         })
     }
 
@@ -518,7 +524,8 @@ impl Project {
             .map(Some)
     }
 
-    /// The rotations in flight of values in these bundles, opened, to be encrypted to other readers.
+    /// The rotations in flight of values in these bundles, opened, to be encrypted to other readers. The journal tells of
+    /// each before it tells of the readers.
     ///
     /// # Errors
     /// When one can't be opened.
@@ -535,7 +542,9 @@ impl Project {
             let names = self.rotates(profile, &id, identities)?;
             let own = self.bundles_of(&vault, names.iter())?;
             if bundles.iter().any(|bundle| own.contains(bundle)) {
-                flights.push(self.flight(profile, &id, identities)?);
+                let flight = self.flight(profile, &id, identities)?;
+                self.tell_found(&flight)?;
+                flights.push(flight);
             }
         }
         Ok(flights)

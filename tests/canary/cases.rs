@@ -171,17 +171,11 @@ pub(super) fn rotations(canaries: &Canaries) -> Vec<Case> {
         story("each step".into(), STEPS, ""),
         story("a drill".into(), DRILL, ""),
         story("an incident".into(), INCIDENT, ""),
+        story("undo fails on the way back".into(), TWICE, "undo"),
     ];
     for broken in ["backup", "before", "deploy", "healthy", "verify"] {
         cases.push(story(format!("{broken} fails, rolled back"), BACK, broken));
         cases.push(story(format!("{broken} fails, resumed"), ON, broken));
-    }
-    for broken in ["undo"] {
-        cases.push(story(
-            format!("{broken} fails on the way back"),
-            TWICE,
-            broken,
-        ));
     }
     for broken in ["class", "contain", "before", "verify", "checked", "service"] {
         cases.push(story(
