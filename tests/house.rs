@@ -136,7 +136,7 @@ fn a_room_imports_only_from_the_floors_below() {
                     .next()
                     .unwrap()
                     .split(',')
-                    .map(|item| item.trim().split("::").next().unwrap())
+                    .map(|item| item.trim().split([':', ' ']).next().unwrap())
                     .collect(),
                 None => vec![
                     rest.split(|c: char| !c.is_alphanumeric() && c != '_')
