@@ -308,6 +308,7 @@ fn with_two_roles_no_query_fails_and_the_old_role_ends() {
     );
     assert!(stack.server.takes(&second, &new), "both log in");
     assert_eq!(client(&stack).0, "freeboard_a");
+    stack.edit(|inventory| inventory.replace("within: 8s", "within: 2m"));
     assert!(
         stack
             .dotage(&["rotate", "--rollback"], &[])
@@ -409,6 +410,8 @@ fn any_role_and_any_printable_password_log_in_by_the_verifier() {
     assert!(!role_sql(&server, &["nobody", "--retire"], "", &[]));
     // The server made the same of the same password as we do: its own clients and ours log in alike.
     server.ask("CREATE ROLE theirs LOGIN PASSWORD 'pencil'");
+    // Which the log shows: what it doesn't show elsewhere isn't there.
+    assert!(server.log().contains("PASSWORD 'pencil'"));
     let theirs = server.ask("SELECT rolpassword FROM pg_authid WHERE rolname = 'theirs'");
     assert!(role_sql(
         &server,
