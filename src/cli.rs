@@ -24,6 +24,7 @@ mod lint;
 mod list;
 mod log;
 mod man;
+mod postgres_role;
 mod recipients;
 mod redact;
 mod render;
@@ -109,6 +110,7 @@ enum Verb {
     Render(render::Args),
     Rotate(rotate::Args),
     Incident(incident::Args),
+    PostgresRole(postgres_role::Args),
     Run(run::Args),
     Redact(redact::Args),
     Lint(lint::Args),
@@ -249,6 +251,7 @@ pub fn main() -> ExitCode {
         Verb::Render(args) => render::run(&args, &shell),
         Verb::Rotate(args) => rotate::run(&args, &shell),
         Verb::Incident(args) => incident::run(&args, &shell),
+        Verb::PostgresRole(args) => postgres_role::run(&args),
         Verb::Run(args) => return run::run(&args, &shell),
         Verb::Redact(args) => redact::run(&args, &shell),
         Verb::Scan(args) => scan::run(&args, &shell),

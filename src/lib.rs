@@ -16,6 +16,7 @@ pub mod inventory;
 pub mod journal;
 pub mod leak;
 pub mod lint;
+pub mod postgres;
 pub mod preset;
 pub mod problem;
 pub mod project;

@@ -200,6 +200,8 @@ impl Program {
     /// When it can't be started.
     pub fn talk(mut self, folder: &Path, needles: &Needles) -> Result<u8, Failed> {
         self.command.stdin(Stdio::null());
+        // A path that may be relative to where we were: a dotage among its commands would look for it in the folder.
+        self.command.env_remove("DOTAGE_DIRECTORY");
         if !folder.as_os_str().is_empty() {
             self.command.current_dir(folder);
         }

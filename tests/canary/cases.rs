@@ -352,6 +352,11 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
             ),
             case("render twice", &["render", verbose, "--diff", "--json"])
                 .how(How::Shell("\"$0\" \"$@\" && \"$0\" \"$@\"")),
+            case(
+                "postgres-role",
+                &["postgres-role", "api", "--password-env", "GIVEN_NEW", "--create", verbose],
+            )
+            .env("GIVEN_NEW", canaries.text("ASCII")),
             case("keygen -o", &["keygen", "-o", "../tmp/key", verbose]),
             case("keygen", &["keygen", verbose]),
             case("schema", &["schema", verbose]),
@@ -1633,6 +1638,8 @@ fn mistakes(canaries: &Canaries, cases: &mut Vec<Case>) {
         &["edit", "ASCII", x],
         &["generate", "ASCII"],
         &["generate", "TOKEN", "BINARY"],
+        &["postgres-role", "api", "--password-env", x],
+        &["postgres-role", "api", x],
         &["get", "TOKEN"],
         &["get", "NOTHING"],
         &["render", "nothing"],
@@ -1649,6 +1656,25 @@ fn mistakes(canaries: &Canaries, cases: &mut Vec<Case>) {
                 .stdin(x.as_bytes()),
         );
     }
+    for name in ["UTF8", "ESCAPES", "PEM"] {
+        cases.push(
+            case(
+                format!("postgres-role, {name}"),
+                &["postgres-role", "api", "--password-env", "GIVEN_NEW"],
+            )
+            .env("GIVEN_NEW", canaries.text(name))
+            .fails(),
+        );
+    }
+    cases.push(
+        case(
+            "postgres-role at a terminal",
+            &["postgres-role", "api", "--password-env", "GIVEN_NEW"],
+        )
+        .env("GIVEN_NEW", canaries.text("ASCII"))
+        .how(How::Terminal(Vec::new()))
+        .fails(),
+    );
     cases.push(
         case("set bytes that are no text", &["set", "ASCII"])
             .stdin(&[x.as_bytes(), b"\xff"].concat())
