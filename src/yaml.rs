@@ -30,6 +30,9 @@ use serde_yaml::granit_parser::{
 use std::borrow::Cow;
 use std::path::Path;
 
+/// How many scalars, lists and mappings an inventory may hold: 10,000 variables with all that is said of each.
+const NODES: usize = 200_000;
+
 /// How deep an inventory may nest.
 const DEPTH: usize = 16;
 

@@ -6,8 +6,7 @@
 //! refuse or read otherwise, which the tests hold it to; so what is unusual is left to the parser, and every error is
 //! the parser's.
 
-use super::tree::NODES;
-use super::{At, DEPTH, Key, Kind, Node, duplicate};
+use super::{At, DEPTH, Key, Kind, NODES, Node, duplicate};
 use std::borrow::Cow;
 use std::iter::Enumerate;
 use std::str::Lines;

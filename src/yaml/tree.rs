@@ -9,8 +9,6 @@ use serde_yaml::granit_parser::{ScalarStyle, Span};
 use std::borrow::Cow;
 use std::path::Path;
 
-/// How many scalars, lists and mappings an inventory may hold: 10,000 variables with all that is said of each.
-pub(super) const NODES: usize = 200_000;
 /// How many bytes an inventory may have.
 pub(super) const SIZE: usize = 1 << 20;
 
@@ -103,7 +101,7 @@ pub(super) fn parsed(text: &str) -> Result<Node<'_>, Fault> {
     let Some((token, span)) = events.root()? else {
         return Ok(empty);
     };
-    let mut left = NODES;
+    let mut left = super::NODES;
     let root = node(&mut events, token, &span, 0, &mut left)?;
     events.finish()?;
     match root.kind {

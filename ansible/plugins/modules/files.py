@@ -68,7 +68,7 @@ EXAMPLES = r"""
 - name: The manifest of a Kubernetes Secret
   dotage.secrets.files:
     target: kubernetes-secret
-    dest: /root/freeboard.secret.yaml
+    dest: /srv/freeboard/secret.yaml
 """
 
 RETURN = r"""
