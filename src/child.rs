@@ -1,11 +1,13 @@
 //! Processes: this one closed to others, and the commands and editors that it starts.
 
+mod act;
 mod beside;
 mod curl;
 mod edit;
 pub mod git;
 mod run;
 
+pub use act::act;
 pub use beside::Beside;
 pub use curl::{Call, Reply, curl};
 pub use edit::edit;

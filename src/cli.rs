@@ -17,14 +17,18 @@ mod explain;
 mod form;
 mod generate;
 mod get;
+mod incident;
 mod init;
 mod keygen;
 mod lint;
 mod list;
+mod log;
 mod man;
+mod postgres_role;
 mod recipients;
 mod redact;
 mod render;
+mod rotate;
 mod run;
 mod scan;
 mod schema;
@@ -95,6 +99,7 @@ enum Verb {
     Set(set::Args),
     Get(get::Args),
     List(list::Args),
+    Log(log::Args),
     Unset(unset::Args),
     Edit(edit::Args),
     Generate(generate::Args),
@@ -103,6 +108,9 @@ enum Verb {
     Bootstrap(bootstrap::Args),
     Recipients(recipients::Args),
     Render(render::Args),
+    Rotate(rotate::Args),
+    Incident(incident::Args),
+    PostgresRole(postgres_role::Args),
     Run(run::Args),
     Redact(redact::Args),
     Lint(lint::Args),
@@ -232,6 +240,7 @@ pub fn main() -> ExitCode {
         Verb::Set(args) => set::run(&args, &shell),
         Verb::Get(args) => get::run(&args, &shell),
         Verb::List(args) => list::run(&args, &shell),
+        Verb::Log(args) => log::run(&args),
         Verb::Unset(args) => unset::run(&args, &shell),
         Verb::Edit(args) => edit::run(&args, &shell),
         Verb::Generate(args) => generate::run(&args, &shell),
@@ -240,6 +249,9 @@ pub fn main() -> ExitCode {
         Verb::Bootstrap(args) => bootstrap::run(&args, &shell),
         Verb::Recipients(args) => recipients::run(&args, &shell),
         Verb::Render(args) => render::run(&args, &shell),
+        Verb::Rotate(args) => rotate::run(&args, &shell),
+        Verb::Incident(args) => incident::run(&args, &shell),
+        Verb::PostgresRole(args) => postgres_role::run(&args),
         Verb::Run(args) => return run::run(&args, &shell),
         Verb::Redact(args) => redact::run(&args, &shell),
         Verb::Scan(args) => scan::run(&args, &shell),

@@ -559,14 +559,21 @@ impl Judge<'_> {
         } else if defaulted {
             format!("change its default in dotage.yaml, or: dotage set {name} --profile {profile}")
         } else if variable.encrypts_stored_data {
-            format!(
-                "re-encrypt what is stored to a new key, then: dotage set {name} --profile {profile}"
-            )
+            format!("dotage rotate {name} --profile {profile}")
         } else if variable.is_generated() {
             format!("dotage generate {name} --profile {profile} --force")
         } else {
             format!("dotage set {name} --profile {profile}")
         }
+    }
+
+    /// How to give a variable that is in use another value.
+    fn rotate(&self, name: &Name, variable: &Variable) -> String {
+        let profile = self.facts.profile;
+        if variable.bootstrap.is_some() {
+            return format!("dotage bootstrap close --profile {profile}");
+        }
+        format!("dotage rotate {name} --profile {profile}")
     }
 
     fn dates(&self, found: &mut Vec<Finding>) {
@@ -589,7 +596,7 @@ impl Judge<'_> {
                     "must-rotate",
                     format!("{name} could be read by {reader}, removed on {}, and was not changed since", since.date()),
                 );
-                finding.problem = finding.problem.help(self.replace(name, variable, false));
+                finding.problem = finding.problem.help(self.rotate(name, variable));
                 found.push(finding);
             }
             if !self.strict {
@@ -619,7 +626,7 @@ impl Judge<'_> {
                             }
                         ),
                     );
-                    finding.problem = finding.problem.help(self.replace(name, variable, false));
+                    finding.problem = finding.problem.help(self.rotate(name, variable));
                     found.push(finding);
                 }
                 None if stored => {

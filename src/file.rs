@@ -418,7 +418,25 @@ pub fn create_folder(path: &Path, mode: u32) -> Result<bool, Problem> {
 
 /// A folder that this process alone works on, among those that ask: until it is dropped, or the process is dead.
 pub struct Lock {
-    _fd: OwnedFd,
+    fd: OwnedFd,
+}
+
+impl Lock {
+    /// Gives the lock to the processes that are started until this is dropped: it holds until the last of them has
+    /// ended, whatever becomes of us.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left.
+    pub fn lend(&self) -> Result<OwnedFd, Problem> {
+        // Unlike ours, the copy is not closed by exec.
+        rustix::io::dup(&self.fd).map_err(|errno| {
+            Problem::new(
+                "no-lock",
+                format!("the lock can't be given on: {}", reason(errno)),
+            )
+            .help("close some programs, and go on")
+        })
+    }
 }
 
 /// Waits until the folder is ours. The lock is on the folder's own descriptor, so it leaves no file.
@@ -429,7 +447,7 @@ pub fn lock(folder: &Path) -> Result<Lock, Problem> {
     let fd = open_for_lock(folder)?;
     retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::LockExclusive))
         .map_err(|errno| unlockable(folder, errno))?;
-    Ok(Lock { _fd: fd })
+    Ok(Lock { fd })
 }
 
 /// The same without waiting: nothing when another process has it.
@@ -437,11 +455,25 @@ pub fn lock(folder: &Path) -> Result<Lock, Problem> {
 /// # Errors
 /// As [`lock`].
 pub fn try_lock(folder: &Path) -> Result<Option<Lock>, Problem> {
-    let fd = open_for_lock(folder)?;
+    try_lock_fd(open_for_lock(folder)?, folder)
+}
+
+/// As [`try_lock`], on a file that is only read: it keeps apart those who ask for it, and nobody else.
+///
+/// # Errors
+/// When the file can't be opened, or its filesystem has no locks.
+pub fn try_lock_file(path: &Path) -> Result<Option<Lock>, Problem> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let fd = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
+        .map_err(|errno| unreadable(path, errno))?;
+    try_lock_fd(fd, path)
+}
+
+fn try_lock_fd(fd: OwnedFd, path: &Path) -> Result<Option<Lock>, Problem> {
     match retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)) {
-        Ok(()) => Ok(Some(Lock { _fd: fd })),
+        Ok(()) => Ok(Some(Lock { fd })),
         Err(Errno::WOULDBLOCK) => Ok(None),
-        Err(errno) => Err(unlockable(folder, errno)),
+        Err(errno) => Err(unlockable(path, errno)),
     }
 }
 

@@ -69,6 +69,15 @@ pub fn random(bytes: usize, encoding: Encoding) -> Result<Secret, Failed> {
     Ok(Secret::new(text.into_bytes()))
 }
 
+/// A short random word that is no secret: what a thing is called that needs a name of its own.
+///
+/// # Errors
+/// When the operating system's generator fails.
+pub fn id() -> Result<String, Failed> {
+    let secret = random(4, Encoding::Hex)?;
+    Ok(String::from_utf8_lossy(secret.expose()).into_owned())
+}
+
 /// A password that keeps the policy: each of its characters uniform over the allowed ones, drawn anew until every class
 /// asked for is in it.
 ///

@@ -15,8 +15,10 @@
 //!
 //! The actor is a word, not a proof: the commit that brings the entry may be signed, a line of text can't be.
 
+mod verify;
 mod who;
 
+pub use verify::{RULES, problems as verify};
 pub use who::{Who, who};
 
 use crate::file;
@@ -25,7 +27,7 @@ use crate::secret::Name;
 use crate::time::Time;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +41,10 @@ const MAX_LINE: usize = 1 << 20;
 const MAX_TEXT: usize = 1_000;
 /// The key of an entry's last field.
 const BEFORE: &str = "\"before\":[";
+/// The step that ends a rotation.
+const FINISH: &str = "finish";
+/// The step that ends one on its way back.
+const FINISH_BACK: &str = "finish back";
 
 /// The journal of a project. It may not be there yet.
 pub struct Journal {
@@ -440,7 +446,7 @@ impl Entry {
                 let _ = write!(line, ",\"{key}\":{value}");
             }
         };
-        let text = |text: &str| Value::from(text.chars().take(MAX_TEXT).collect::<String>());
+        let text = |text: &str| Value::from(cut(text));
         let some = |option: &Option<String>| option.as_deref().map_or(Value::Null, text);
         let readers = |readers: &[Reader]| {
             let object = |reader: &Reader| serde_json::json!({"key": reader.key, "comment": some(&reader.comment)});
@@ -468,14 +474,22 @@ impl Entry {
         line
     }
 
-    /// Whether it gave its names other values, or none: it wrote ciphertext, and not only for other readers.
+    /// Whether it gave its names other values, or none: it wrote ciphertext, and not only for other readers. A rotation
+    /// did once it has ended: until then it may still turn back.
     #[must_use]
     pub fn changes_values(&self) -> bool {
-        self.outcome == "done"
-            && !self.written.is_empty()
-            && self.added.is_empty()
-            && self.removed.is_empty()
+        let changes = match self.step.as_deref() {
+            None => !self.written.is_empty(),
+            Some(step) => step == FINISH,
+        };
+        changes && self.outcome == "done" && self.added.is_empty() && self.removed.is_empty()
     }
+}
+
+/// A text as an entry has it.
+#[must_use]
+pub fn cut(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
 }
 
 /// When a variable's value in a profile was last changed, as far as the journal tells.
@@ -489,6 +503,28 @@ pub fn last_changed(entries: &[Entry], profile: &str, name: &Name) -> Option<Tim
     entries.iter().filter(changes).map(|entry| entry.time).max()
 }
 
+/// The entry that ended a plan.
+#[must_use]
+pub fn end_of_plan<'a>(entries: &'a [Entry], plan: &str) -> Option<&'a Entry> {
+    entries.iter().find(|entry| {
+        let ends = [FINISH, FINISH_BACK]
+            .map(Some)
+            .contains(&entry.step.as_deref());
+        ends && entry.plan.as_deref() == Some(plan) && entry.outcome == "done"
+    })
+}
+
+/// The names that a plan's entries tell of.
+#[must_use]
+pub fn names_of_plan(entries: &[Entry], plan: &str) -> BTreeSet<Name> {
+    entries
+        .iter()
+        .filter(|entry| entry.plan.as_deref() == Some(plan))
+        .flat_map(|entry| &entry.names)
+        .cloned()
+        .collect()
+}
+
 /// What readers of a profile could read who were removed since, and not added again, by name: each is to be rotated,
 /// and none is in here once its value was changed.
 #[must_use]
@@ -499,27 +535,40 @@ pub fn must_rotate<'a>(
     // By the clock; two branches are one after the other in the file, although their entries were made in turn.
     let mut entries: Vec<&Entry> = entries
         .iter()
-        .filter(|entry| entry.profile.as_deref() == Some(profile) && entry.outcome == "done")
+        .filter(|entry| entry.profile.as_deref() == Some(profile))
         .collect();
     entries.sort_by_key(|entry| entry.time);
-    let mut exposed: BTreeMap<&Name, Vec<Exposed>> = BTreeMap::new();
-    for entry in entries {
+    // A rotation's new values can be read by its vault's readers from its first moment, long before they are in use.
+    let mut begun: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut exposed: BTreeMap<&Name, Vec<(usize, Exposed)>> = BTreeMap::new();
+    for (turn, entry) in entries.into_iter().enumerate() {
+        let made = match &entry.plan {
+            Some(plan) => *begun.entry(plan).or_insert(turn),
+            None => turn,
+        };
+        if entry.outcome != "done" {
+            continue;
+        }
         for name in &entry.names {
             let of_name = exposed.entry(name).or_default();
             if entry.changes_values() {
-                of_name.clear();
+                of_name.retain(|(removed, _)| *removed > made);
             }
-            of_name.retain(|one| entry.added.iter().all(|added| added.key != one.reader.key));
+            let is = |one: &Exposed, other: &Reader| one.reader.key == other.key;
+            of_name.retain(|(_, one)| !entry.added.iter().any(|added| is(one, added)));
             for reader in &entry.removed {
-                if of_name.iter().all(|one| one.reader.key != reader.key) {
+                if !of_name.iter().any(|(_, one)| is(one, reader)) {
                     let since = entry.time;
-                    of_name.push(Exposed { reader, since });
+                    of_name.push((turn, Exposed { reader, since }));
                 }
             }
         }
     }
     exposed.retain(|_, exposed| !exposed.is_empty());
-    exposed
+    let without_turns = |(name, exposed): (_, Vec<(_, Exposed<'a>)>)| {
+        (name, exposed.into_iter().map(|(_, one)| one).collect())
+    };
+    exposed.into_iter().map(without_turns).collect()
 }
 
 #[cfg(test)]

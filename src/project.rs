@@ -13,6 +13,7 @@ mod hunt;
 mod identity;
 mod record;
 mod render;
+mod rotations;
 mod sources;
 mod survey;
 
@@ -20,6 +21,7 @@ pub use given::{Asked, Given, Origin, Origins, given};
 pub use hunt::Hunted;
 pub use identity::{default_file, identities, identity_given, is_material};
 pub use render::{Made, Recipe};
+pub use rotations::{Flight, Pair};
 pub use sources::Sources;
 pub(crate) use survey::ruled;
 
@@ -33,7 +35,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The inventory's file name.
 pub const INVENTORY: &str = "dotage.yaml";
@@ -71,20 +73,8 @@ impl Project {
         let mut root = PathBuf::new();
         let here = std::env::current_dir().unwrap_or_default();
         for _ in here.ancestors() {
-            let path = root.join(INVENTORY);
-            if path.exists() {
-                let bytes = file::read(&path, MAX_INVENTORY)?;
-                let text = std::str::from_utf8(&bytes).map_err(|_| {
-                    vec![
-                        Problem::new("not-utf8", "the inventory is not UTF-8 text")
-                            .at(Place::file(&path))
-                            .help("save it as UTF-8"),
-                    ]
-                })?;
-                return Ok(Project {
-                    inventory: ManuallyDrop::new(Inventory::parse(&path, text)?),
-                    root,
-                });
+            if root.join(INVENTORY).exists() {
+                return Project::at(&root);
             }
             root.push("..");
         }
@@ -95,6 +85,26 @@ impl Project {
             )
             .help("start one: dotage init    (or say where it is: dotage -C DIR …)"),
         ])
+    }
+
+    /// The project in a folder.
+    ///
+    /// # Errors
+    /// When its inventory can't be read, or every problem of it.
+    pub fn at(root: &Path) -> Result<Project, Vec<Problem>> {
+        let path = root.join(INVENTORY);
+        let bytes = file::read(&path, MAX_INVENTORY)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| {
+            vec![
+                Problem::new("not-utf8", "the inventory is not UTF-8 text")
+                    .at(Place::file(&path))
+                    .help("save it as UTF-8"),
+            ]
+        })?;
+        Ok(Project {
+            inventory: ManuallyDrop::new(Inventory::parse(&path, text)?),
+            root: root.to_owned(),
+        })
     }
 
     /// The profile to work on: the one asked for, else the only one, else `development`.

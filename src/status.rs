@@ -18,6 +18,7 @@ use crate::secret::Name;
 use crate::template;
 use crate::time::Time;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The page, as a template over the JSON.
@@ -63,8 +64,8 @@ pub struct Profile<'a> {
     pub problems: &'a [Problem],
     /// The bundles of its vault.
     pub bundles: Vec<Bundle>,
-    /// The file of a rotation that is half done.
-    pub rotation: Option<PathBuf>,
+    /// The rotations in flight: each one's file, by its id.
+    pub rotations: BTreeMap<String, PathBuf>,
 }
 
 /// A bundle, and who can open it.
@@ -333,14 +334,26 @@ impl Status<'_> {
         })
     }
 
+    /// What the journal tells last of a rotation.
+    fn last_of(&self, id: &str) -> Option<&Entry> {
+        let of_it = |entry: &&Entry| entry.plan.as_deref() == Some(id) && entry.step.is_some();
+        self.entries?.iter().rev().find(of_it)
+    }
+
     fn in_flight(&self) -> Value {
         let mut all = Vec::new();
         for profile in &self.profiles {
-            if let Some(path) = &profile.rotation {
+            for (id, path) in &profile.rotations {
+                let last = self.last_of(id);
                 all.push(json!({
                     "what": "rotation",
                     "profile": shown(profile.name),
+                    "id": shown(id),
                     "path": shown(&path.to_string_lossy()),
+                    "names": last.map(|last| last.names.iter().map(Name::as_str).collect::<Vec<_>>()),
+                    "step": last.and_then(|last| last.step.as_deref()).map(shown),
+                    "outcome": last.map(|last| shown(&last.outcome)),
+                    "since": last.map(|last| last.time.to_string()),
                 }));
             }
             for (name, bootstrap) in self.bootstraps(profile) {

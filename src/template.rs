@@ -42,6 +42,8 @@ const RECURSION: usize = 50;
 pub struct Scope {
     /// The variables, as top-level names.
     pub secrets: Secrets,
+    /// The old values of variables that are being rotated, as `previous.NAME`; undefined where there is none.
+    pub previous: Secrets,
     /// What `variables` lists, in the order to loop over: the names of `secrets` with what the inventory says of them.
     pub variables: Vec<Listed>,
     /// The profile's name, as `profile`.

@@ -116,6 +116,27 @@ impl fmt::Display for Time {
     }
 }
 
+/// How long, in words of an inventory or a command line: a number and one of `s`, `m`, `h`, `d`, `w`.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
+    let unit = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        'w' => 7 * 24 * 60 * 60,
+        _ => return None,
+    };
+    let digits = &text[..text.len() - 1];
+    let count: u64 = digits
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| digits.parse().ok())??;
+    (1..=10_000_000)
+        .contains(&count)
+        .then(|| Duration::from_secs(count * unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

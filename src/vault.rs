@@ -24,6 +24,7 @@ use crate::file::{self, Attributes};
 use crate::problem::{Place, Problem};
 use crate::secret::{self, Name, Secret, Secrets};
 use crate::yaml;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
@@ -33,6 +34,8 @@ use zeroize::Zeroizing;
 
 /// The mode of a bundle that isn't there yet: ciphertext, which git hands to everyone anyway.
 const MODE: u32 = 0o644;
+/// How the file of a rotation in flight ends.
+const ROTATION: &str = ".rotation.age";
 /// The recipients file of the bundles that have none of their own.
 const SHARED: &str = ".age-recipients";
 /// The longest recipients file that is read.
@@ -105,7 +108,8 @@ impl Vault {
         &self.path
     }
 
-    /// The names of its bundles, sorted: `gateway` for `gateway.age`. Files whose names begin with a dot are none.
+    /// The names of its bundles, sorted: `gateway` for `gateway.age`. Files whose names begin with a dot are none,
+    /// and neither are those of rotations in flight.
     ///
     /// # Errors
     /// When the folder is missing, can't be read, or holds a bundle under a name that can't be typed.
@@ -126,7 +130,7 @@ impl Vault {
         for entry in entries {
             let file = entry.map_err(|_| unreadable(&self.path))?.file_name();
             let shown = file.to_string_lossy();
-            if shown.starts_with('.') || !shown.ends_with(".age") {
+            if shown.starts_with('.') || !shown.ends_with(".age") || shown.ends_with(ROTATION) {
                 continue;
             }
             names.push(bundle_name(&self.path.join(&file))?);
@@ -152,10 +156,117 @@ impl Vault {
         recipients_file(&self.file(bundle))
     }
 
-    /// Where a rotation that is half done keeps its values: an age file beside the vault.
+    /// The rotations in flight, by their ids: each is an age file beside the vault, `production.ID.rotation.age`.
+    ///
+    /// # Errors
+    /// When the folder beside the vault can't be read.
+    pub fn rotations(&self) -> Result<BTreeMap<String, PathBuf>, Problem> {
+        let (folder, stem) = self.beside();
+        let here = if folder == Path::new("") {
+            Path::new(".")
+        } else {
+            folder
+        };
+        let entries = match fs::read_dir(here) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(_) => return Err(unreadable(here)),
+        };
+        let mut rotations = BTreeMap::new();
+        for entry in entries {
+            let file = entry.map_err(|_| unreadable(here))?.file_name();
+            let id = file
+                .to_str()
+                .and_then(|file| file.strip_prefix(&*stem))
+                .and_then(|rest| rest.strip_prefix('.')?.strip_suffix(ROTATION))
+                .filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()));
+            if let Some(id) = id {
+                rotations.insert(id.to_owned(), self.rotation(id));
+            }
+        }
+        Ok(rotations)
+    }
+
+    /// The file of a rotation in flight.
     #[must_use]
-    pub fn rotation_file(&self) -> PathBuf {
-        self.path.with_extension("rotation.age")
+    pub fn rotation(&self, id: &str) -> PathBuf {
+        let (folder, stem) = self.beside();
+        folder.join(format!("{stem}.{id}{ROTATION}"))
+    }
+
+    /// Opens the file of a rotation: a flat mapping, like a bundle.
+    ///
+    /// # Errors
+    /// As [`Vault::open`].
+    pub fn open_rotation(&self, id: &str, identities: &Identities) -> Result<Secrets, Problem> {
+        let path = self.rotation(id);
+        let (entries, _) = entries(&path, &read(&path)?, identities)?;
+        Ok(entries
+            .into_iter()
+            .map(|(name, secret, _)| (name, secret))
+            .collect())
+    }
+
+    /// Writes the file of a rotation over these bundles, whole or not at all. Its readers are those who can read every one
+    /// of them: nobody learns what they could not read before. Gives the SHA-256 of the ciphertext.
+    ///
+    /// # Errors
+    /// When a bundle's recipients can't be read, when nobody reads all of them, when it can't be written.
+    pub fn write_rotation(
+        &self,
+        id: &str,
+        secrets: &Secrets,
+        bundles: &BTreeSet<String>,
+        identities: &Identities,
+    ) -> Result<String, Problem> {
+        let path = self.rotation(id);
+        let readers = self.readers_of_all(bundles)?;
+        let text = text(&path, secrets)?;
+        let sealed = bundle::seal(text.as_bytes(), &readers, identities.person())?;
+        let attributes = Attributes {
+            mode: MODE,
+            ..Attributes::default()
+        };
+        file::replace(&path, &sealed, &attributes)?;
+        Ok(file::sha256(&sealed))
+    }
+
+    /// Whether the file of a rotation is encrypted to those who can read all of these bundles, as far as that shows
+    /// without a key.
+    ///
+    /// # Errors
+    /// When it or a recipients file can't be read.
+    pub fn rotation_fits(&self, id: &str, bundles: &BTreeSet<String>) -> Result<bool, Problem> {
+        let path = self.rotation(id);
+        let (header, _) = bundle::header(&path, &read(&path)?)?;
+        Ok(header.fits(&self.readers_of_all(bundles)?))
+    }
+
+    /// Those who can read every one of these bundles.
+    fn readers_of_all(&self, bundles: &BTreeSet<String>) -> Result<Recipients, Problem> {
+        let mut readers: Option<Recipients> = None;
+        for bundle in bundles {
+            let own = self.recipients(bundle)?;
+            readers = Some(match readers {
+                None => own,
+                Some(all) => all.shared_with(&own)?,
+            });
+        }
+        readers.ok_or_else(|| self.no_bundles())
+    }
+
+    /// The folder of the files beside the vault, and what their names begin with: `production` of `production/` and of
+    /// `production.age`. Beside a vault that is the project's own folder is in it.
+    fn beside(&self) -> (&Path, Cow<'_, str>) {
+        let Some(name) = self.path.file_name() else {
+            return (&self.path, Cow::Borrowed(""));
+        };
+        let name = name.to_string_lossy();
+        let stem = match name.strip_suffix(".age") {
+            Some(stem) if !self.folder => Cow::Owned(stem.to_owned()),
+            _ => name,
+        };
+        (self.path.parent().unwrap_or(Path::new("")), stem)
     }
 
     /// Who may read a bundle, by its recipients file.
@@ -664,7 +775,8 @@ fn bundle_name(path: &Path) -> Result<String, Problem> {
     let plain = stem
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    if plain && !stem.starts_with(['.', '-']) && !stem.is_empty() {
+    let rotation = format!("{stem}.age").ends_with(ROTATION);
+    if plain && !rotation && !stem.starts_with(['.', '-']) && !stem.is_empty() {
         return Ok(stem.to_owned());
     }
     Err(Problem::new(

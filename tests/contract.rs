@@ -601,7 +601,7 @@ const CASES: &[(&str, &str, Break)] = &[
         p.write("operations.jsonl", "")
     }),
     ("rotation-in-flight", "warning", |p| {
-        p.write("vault/production.rotation.age", "")
+        p.write("vault/production.a1b2.rotation.age", "")
     }),
     ("must-rotate", "error", |p| {
         p.record(

@@ -10,8 +10,8 @@ const FLOORS: &[&[&str]] = &[
     &[
         "file", "yaml", "generate", "redact", "template", "report", "lint",
     ],
-    &["vault", "inventory", "child", "journal", "ci"],
-    &["contract", "environment", "leak"],
+    &["vault", "inventory", "child", "journal", "ci", "postgres"],
+    &["contract", "environment", "incident", "leak", "rotation"],
     &["project", "draft", "status"],
     &["cli"],
 ];
@@ -26,21 +26,22 @@ const HOMES: &[(&str, &[&str])] = &[
         "base64",
         &[
             "generate", "dialect", "template", "vault", "contract", "project", "redact", "ci",
-            "cli",
+            "cli", "postgres",
         ],
     ),
     (
         "zeroize",
         &[
             "secret", "generate", "yaml", "redact", "vault", "child", "ci", "contract", "project",
-            "cli",
+            "cli", "postgres",
         ],
     ),
     ("zeroizing_alloc", &["main"]),
     ("clap", &["cli"]),
     ("flate2", &["leak"]),
     ("bech32", &["leak"]),
-    ("hmac", &["ci"]),
+    ("hmac", &["ci", "postgres"]),
+    ("pbkdf2", &["postgres"]),
     ("shell_words", &["child", "vault"]),
     ("pty_process", &["child"]),
 ];
@@ -135,7 +136,7 @@ fn a_room_imports_only_from_the_floors_below() {
                     .next()
                     .unwrap()
                     .split(',')
-                    .map(|item| item.trim().split("::").next().unwrap())
+                    .map(|item| item.trim().split([':', ' ']).next().unwrap())
                     .collect(),
                 None => vec![
                     rest.split(|c: char| !c.is_alphanumeric() && c != '_')

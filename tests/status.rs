@@ -192,7 +192,7 @@ fn lived_in() -> Project {
     let mine = fs::read_to_string(project.root().join("vault/production/.age-recipients")).unwrap();
     let with_lee = format!("# Ann\n{}\n# Lee\n{KIM}\n", mine.lines().last().unwrap());
     project.put("vault/production/gateway-trust.age-recipients", &with_lee);
-    project.put("vault/production.rotation.age", "");
+    project.put("vault/production.a1b2.rotation.age", "");
     project
 }
 
@@ -389,7 +389,7 @@ fn production<'a>(
         past,
         problems: &[],
         bundles: Vec::new(),
-        rotation: None,
+        rotations: BTreeMap::new(),
     };
     Status {
         project: "shop".to_owned(),

@@ -31,11 +31,13 @@ use rustix::termios::{
 };
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::WithRawSiginfo;
+use std::borrow::Borrow;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, IsTerminal, PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -184,24 +186,51 @@ impl Program {
         needles: impl FnOnce() -> Needles,
         marker: Marker,
     ) -> Result<u8, Failed> {
+        let streams = [
+            (redacted.stdout, stdio::stdout(), "stdout"),
+            (redacted.stderr, stdio::stderr(), "stderr"),
+        ];
+        self.show(streams, true, needles, marker)
+    }
+
+    /// Runs the program to its end in a folder, with nothing to read; what it prints is talk, shown on our stderr without
+    /// the needles. Gives its exit code as [`Program::run`] does.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn talk(mut self, folder: &Path, needles: &Needles) -> Result<u8, Failed> {
+        self.command.stdin(Stdio::null());
+        // A path that may be relative to where we were: a dotage among its commands would look for it in the folder.
+        self.command.env_remove("DOTAGE_DIRECTORY");
+        if !folder.as_os_str().is_empty() {
+            self.command.current_dir(folder);
+        }
+        let both = (true, stdio::stderr(), "stderr");
+        self.show([both; 2], false, || needles, Marker::of_environment())
+    }
+
+    /// Runs the program; each stream that is redacted goes to where it is said to. With `terminals`, one that goes to a
+    /// terminal is one.
+    fn show<N: Borrow<Needles>>(
+        self,
+        streams_to: [(bool, BorrowedFd<'static>, &'static str); 2],
+        terminals: bool,
+        needles: impl FnOnce() -> N,
+        marker: Marker,
+    ) -> Result<u8, Failed> {
         let mut signals = Signals::new().map_err(cannot)?;
         let (over, running) = io::pipe().map_err(cannot)?;
         let mut ways = [Way::Inherited, Way::Inherited];
         let mut streams = Vec::new();
         let mut terminal = None;
-        let shared = redacted.stdout && redacted.stderr && same(stdio::stdout(), stdio::stderr());
+        let [(stdout, one, _), (stderr, other, _)] = streams_to;
+        let shared = stdout && stderr && same(one, other);
         let mut both = None;
-        for ((redacted, to, name), way) in [
-            (redacted.stdout, stdio::stdout(), "stdout"),
-            (redacted.stderr, stdio::stderr(), "stderr"),
-        ]
-        .into_iter()
-        .zip(&mut ways)
-        {
+        for ((redacted, to, name), way) in streams_to.into_iter().zip(&mut ways) {
             if !redacted {
                 continue;
             }
-            if !to.is_terminal() {
+            if !(terminals && to.is_terminal()) {
                 // With `2>&1` one pipe keeps the order of what is written to both.
                 if let Some(theirs) = both.take() {
                     *way = Way::Pipe(theirs);
@@ -231,8 +260,9 @@ impl Program {
         }
         let (child, terminal) = self.start(ways, terminal)?;
         let (needles, ended) = (needles(), OnceLock::new());
+        let needles = needles.borrow();
         thread::scope(|scope| {
-            let (over, needles, ended) = (over.as_fd(), &needles, &ended);
+            let (over, ended) = (over.as_fd(), &ended);
             let shown: Vec<_> = streams
                 .into_iter()
                 .map(|stream| scope.spawn(move || stream.show(needles, marker, over, ended)))

@@ -29,6 +29,17 @@ pub(super) fn new_value(name: &str) -> Result<Secret, Problem> {
     .help(format!("dotage set {name}")))
 }
 
+/// Whether the person at the terminal says yes.
+pub(super) fn yes(question: &str, non_interactive: bool) -> Result<bool, Problem> {
+    if non_interactive || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(
+            Problem::new("no-terminal", format!("nobody is there to ask: {question}"))
+                .help("say yes to all of them with --yes"),
+        );
+    }
+    Ok(Terminal.choose(question, "yes", Some("no")) == Some(true))
+}
+
 fn hidden(question: &str) -> Result<Secret, Problem> {
     rpassword::prompt_password(Printable(question).to_string())
         .map(|text| Secret::new(text.into_bytes()))

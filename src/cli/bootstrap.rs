@@ -424,18 +424,7 @@ impl<'a> Boot<'a> {
 
     /// The profile's targets that show one of the names.
     fn targets(&self) -> Result<Vec<Recipe>, Vec<Problem>> {
-        let fallback = self.project.profile(None).map(|(name, _)| name);
-        let mut recipes = Vec::new();
-        for (name, target) in &self.project.inventory.targets {
-            let own = target.profile.as_ref().map(|own| own.value.as_str());
-            if own.or(fallback.as_deref().ok()) == Some(self.profile) {
-                let recipe = self.project.recipe(name, target, self.profile)?;
-                if self.project.shows(&recipe, &self.names())? {
-                    recipes.push(recipe);
-                }
-            }
-        }
-        Ok(recipes)
+        self.project.recipes_showing(self.profile, &self.names())
     }
 
     /// Renders the targets again: all of them are made before the first is written.

@@ -75,6 +75,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             .help("dotage edit again"));
         }
         let names = different(held, &after);
+        project.not_in_flight(profile, &names, &identities)?;
         *held = after;
         Ok(names)
     })?;

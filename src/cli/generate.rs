@@ -163,6 +163,7 @@ fn put(
                 }
             }
         }
+        project.not_in_flight(profile, &made, &identities)?;
         if args.missing {
             for (name, variable) in &project.inventory.variables {
                 if !variable.is_generated()
@@ -290,7 +291,7 @@ fn guard(
         return Err(project
             .inventory
             .problem("encrypts-stored-data", variable.at, format!("{name} has a value in profile {profile} that stored data is encrypted with; a new one would make it unreadable"))
-            .help(format!("re-encrypt the data with the old and the new key first, then put the new one in: dotage set {name} --profile {profile}")));
+            .help(format!("dotage rotate {name} --profile {profile}    (it re-encrypts the data first)")));
     }
     if let Some(bootstrap) = variable.bootstrap.as_ref().filter(|_| force) {
         let message = format!(
@@ -314,7 +315,7 @@ fn guard(
     Err(project
         .inventory
         .problem("has-value", variable.at, format!("{name} has a value in profile {profile}; nothing was changed"))
-        .help(format!("dotage generate {name} --profile {profile} --force replaces it; deploy {}{together} afterwards", users.join(" and "))))
+        .help(format!("dotage rotate {name} --profile {profile}    (or generate it with --force, and deploy {}{together} by hand)", users.join(" and "))))
 }
 
 /// A new value for a variable, as its format says.

@@ -9,6 +9,7 @@ use crate::vault::{Ciphertexts, Reader, Recipients, Reencrypted, Vault};
 use clap::Subcommand;
 use serde_json::json;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 /// Who can read which bundle: list, add or remove a reader
 #[derive(clap::Args)]
@@ -116,23 +117,27 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             if !names.is_empty() {
                 let names: Vec<&str> = names.iter().map(Name::as_str).collect();
                 say(format!(
-                    "what it could read, it has read: rotate {}",
+                    "what it could read, it has read: {}",
                     names.join(", ")
                 ));
+            }
+            if !names.is_empty() && !how.dry_run {
+                let (profile, _) = project.profile(which.profile.as_deref())?;
+                say(format!("next: dotage rotate --must --profile {profile}"));
             }
             Ok(Done::Well)
         }
     }
 }
 
-/// What a reader reads: the files of these bundles, or of a vault that has none yet, all that will be in it.
-fn files(vault: &Vault, bundles: &[String]) -> String {
-    if bundles.is_empty() {
+/// What a reader reads: these files, or of a vault that has none yet, all that will be in it.
+fn files(vault: &Vault, files: &[PathBuf]) -> String {
+    if files.is_empty() {
         return vault.path().display().to_string();
     }
-    let files: Vec<String> = bundles
+    let files: Vec<String> = files
         .iter()
-        .map(|bundle| vault.file(bundle).display().to_string())
+        .map(|file| file.display().to_string())
         .collect();
     files.join(", ")
 }
@@ -189,32 +194,50 @@ fn list(vault: &Vault, which: &Which, as_json: bool) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
-/// Re-encrypts each bundle whose header doesn't fit its recipients file, whichever file that is; the files that were
-/// re-encrypted, or would be.
+/// Re-encrypts each bundle whose header doesn't fit its recipients file, whichever file that is, and each rotation in
+/// flight; the files that were re-encrypted, or would be.
 fn apply(
     project: &Project,
     which: &Which,
     how: &How,
     shell: &Shell,
-) -> Result<Vec<String>, Problem> {
+) -> Result<Vec<PathBuf>, Problem> {
     let (profile, said) = project.profile(which.profile.as_deref())?;
     let vault = project.vault(said);
-    let mut apart = Vec::new();
+    let mut bundles = Vec::new();
     for bundle in vault.bundles()? {
         if which.bundle.as_ref().is_none_or(|asked| *asked == bundle)
             && !vault.header(&bundle)?.fits(&vault.recipients(&bundle)?)
         {
-            apart.push(bundle);
+            bundles.push(bundle);
         }
     }
-    if !how.dry_run && !apart.is_empty() {
+    let mut apart: Vec<PathBuf> = bundles.iter().map(|bundle| vault.file(bundle)).collect();
+    if !how.dry_run && !bundles.is_empty() {
         project.journal().ready()?;
         let record = |read: &Ciphertexts, written: &Ciphertexts| {
             project.record(said, read, written, Entry::new("recipients apply", profile))
         };
-        vault.reencrypt_to_recipients(&apart, &shell.identities()?, record)?;
+        vault.reencrypt_to_recipients(&bundles, &shell.identities()?, record)?;
+    }
+    for id in project.rotations(profile)? {
+        if project.rotation_fits(profile, &id)? != Some(false) {
+            continue;
+        }
+        if !how.dry_run {
+            let _lock = project.lock_rotations()?;
+            let identities = shell.identities()?;
+            let flight = project.flight(profile, &id, &identities)?;
+            project.save(&flight, &identities, &readdressed(profile))?;
+        }
+        apart.push(vault.rotation(&id));
     }
     Ok(apart)
+}
+
+/// What the journal tells of a rotation's file that got other readers and stands where it stood.
+fn readdressed(profile: &str) -> Entry {
+    Entry::of_rotation(profile, "re-encrypted")
 }
 
 /// Adds or removes a reader; the files that it can read from now on or could, and the names in them.
@@ -241,9 +264,16 @@ fn change(
             changed(&vault.recipients(name)?, key, comment, add)?;
         }
         let opened = vault.open(Some(&would.iter().cloned().collect()), &identities)?;
+        let would: Vec<PathBuf> = would.iter().map(|bundle| vault.file(bundle)).collect();
         return Ok((files(&vault, &would), opened.secrets.into_keys().collect()));
     }
     project.journal().ready()?;
+    // A rotation in flight holds values of the bundles, and gets their readers: who can't open it can't do that.
+    let _lock = match project.rotations(profile)?.as_slice() {
+        [] => None,
+        _ => Some(project.lock_rotations()?),
+    };
+    let flights = project.flights_in(profile, &vault.governed(bundle.as_deref())?, &identities)?;
     let verb = if add {
         "recipients add"
     } else {
@@ -260,8 +290,12 @@ fn change(
     };
     let edit = |recipients: &Recipients| changed(recipients, key, comment, add);
     let done = vault.reencrypt(bundle.as_deref(), &identities, edit, record)?;
-    let bundles: Vec<String> = done.written.into_keys().collect();
-    Ok((files(&vault, &bundles), done.names.into_iter().collect()))
+    let mut written: Vec<PathBuf> = done.written.keys().map(|name| vault.file(name)).collect();
+    for flight in flights {
+        project.save(&flight, &identities, &readdressed(profile))?;
+        written.push(vault.rotation(&flight.id));
+    }
+    Ok((files(&vault, &written), done.names.into_iter().collect()))
 }
 
 /// The readers whom only the first of the two names, as the journal tells of them.

@@ -70,7 +70,8 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
             .into());
     }
     let (profile, said) = project.profile(args.profile.as_deref())?;
-    let value = project::encoded(value(args, name, shell)?, name, variable)?;
+    let value = value(name, args.from_file.as_deref(), args.verbatim, shell)?;
+    let value = project::encoded(value, name, variable)?;
     let vault = project.vault(said);
     let bundle = vault.bundle_for(&variable.bundle)?;
     let path = vault.file(&bundle);
@@ -81,6 +82,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     project.journal().ready()?;
     let identities = shell.identities_to_write(&vault, &bundle)?;
     let changed = vault.change(&identities, |contents| {
+        project.not_in_flight(profile, [name], &identities)?;
         contents.bundle(&bundle)?.insert(name.clone(), value);
         Ok(())
     })?;
@@ -152,6 +154,7 @@ fn all(path: &Path, args: &Args, project: &Project, shell: &Shell) -> Result<Don
         let first = wanted.keys().next().map_or("", String::as_str);
         let identities = shell.identities_to_write(&vault, first)?;
         let changed = vault.change(&identities, |contents| {
+            project.not_in_flight(profile, &names, &identities)?;
             for (bundle, values) in wanted {
                 contents.bundle(&bundle)?.extend(values);
             }
@@ -251,9 +254,14 @@ fn bytes(path: &Path, limit: usize) -> Result<Vec<u8>, Problem> {
     limited(file, limit).map_err(|error| cannot(&error))
 }
 
-/// The new value.
-fn value(args: &Args, name: &Name, shell: &Shell) -> Result<Secret, Problem> {
-    let mut bytes = match &args.from_file {
+/// A new value: of a file, of stdin, or typed.
+pub(super) fn value(
+    name: &Name,
+    from_file: Option<&Path>,
+    verbatim: bool,
+    shell: &Shell,
+) -> Result<Secret, Problem> {
+    let mut bytes = match from_file {
         Some(path) => bytes(path, MAX_VALUE)?,
         None if io::stdin().is_terminal() => {
             if shell.non_interactive {
@@ -277,10 +285,10 @@ fn value(args: &Args, name: &Name, shell: &Shell) -> Result<Secret, Problem> {
         )
         .help("keep large files out of a vault: encrypt them with age -R beside it"));
     }
-    if !args.verbatim && bytes.last() == Some(&b'\n') {
+    if !verbatim && bytes.last() == Some(&b'\n') {
         bytes.pop();
     }
-    if bytes.is_empty() && args.from_file.is_none() {
+    if bytes.is_empty() && from_file.is_none() {
         return Err(Problem::new("no-value", "stdin was empty; nothing was changed")
             .help(format!("for an empty value: dotage set {name} --from-file /dev/null, to remove it: dotage unset {name}")));
     }

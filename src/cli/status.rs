@@ -39,14 +39,13 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let shown = profiles.iter().zip(&judged.judgements);
     let shown = shown.map(|((name, said), judgement)| {
         let held = judged.held.get(name);
-        let rotation = project.vault(said).rotation_file();
         Profile {
             name,
             held,
             past: judgement.past.as_ref(),
             problems: &judgement.problems,
             bundles: bundles(&project, said, held),
-            rotation: rotation.exists().then_some(rotation),
+            rotations: project.vault(said).rotations().unwrap_or_default(),
         }
     });
     let status = Status {

@@ -50,6 +50,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     }
     project.journal().ready()?;
     let changed = vault.change(&identities, |contents| {
+        project.not_in_flight(profile, [&name], &identities)?;
         let bundle = contents.holder(name.as_str())?.ok_or_else(absent)?;
         contents.bundle(&bundle)?.remove(&name);
         Ok(bundle)

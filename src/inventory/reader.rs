@@ -3,7 +3,7 @@
 use super::Spot;
 use crate::problem::Problem;
 use crate::secret::Name;
-use crate::time::Date;
+use crate::time::{self, Date};
 use crate::yaml::{self, At, Key, Kind, Node};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -250,8 +250,12 @@ impl<'t> Reader<'t> {
 
     /// A time: a number and a unit.
     pub(super) fn duration(&mut self, field: Option<Field<'t>>) -> Option<Duration> {
-        self.parsed(field, "a number and one of s, m, h, d, w: 90d", duration)
-            .map(|spot| spot.value)
+        self.parsed(
+            field,
+            "a number and one of s, m, h, d, w: 90d",
+            time::duration,
+        )
+        .map(|spot| spot.value)
     }
 
     /// A day.
@@ -357,25 +361,6 @@ pub(super) fn nearest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> O
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
-}
-
-fn duration(text: &str) -> Option<Duration> {
-    let unit = match text.chars().last()? {
-        's' => 1,
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        'w' => 7 * 24 * 60 * 60,
-        _ => return None,
-    };
-    let digits = &text[..text.len() - 1];
-    let count: u64 = digits
-        .bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| digits.parse().ok())??;
-    (1..=10_000_000)
-        .contains(&count)
-        .then(|| Duration::from_secs(count * unit))
 }
 
 fn date(text: &str) -> Option<Date> {

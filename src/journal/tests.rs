@@ -374,6 +374,33 @@ fn what_a_removed_reader_could_read_is_to_be_rotated_until_it_is_changed() {
 }
 
 #[test]
+fn a_rotation_clears_only_who_was_removed_before_it_began() {
+    let step = |seconds, step: &str| Entry {
+        action: "rotate".to_owned(),
+        plan: Some("a1b2".to_owned()),
+        step: Some(step.to_owned()),
+        ..set(seconds, &["ONE"])
+    };
+    let told = |entries: &[Entry]| -> Vec<String> {
+        let must = must_rotate(entries, "production");
+        let readers = must.into_values().flatten();
+        readers.map(|one| one.reader.key.clone()).collect()
+    };
+    // In the same second the order of the lines tells.
+    let mut entries = vec![
+        readers(1, &[], &[A], &["ONE"]),
+        step(1, "stage"),
+        readers(1, &[], &[B], &["ONE"]),
+        step(2, "switch"),
+    ];
+    assert_eq!(told(&entries), [A, B]);
+    entries.push(step(3, "finish"));
+    assert_eq!(told(&entries), [B]);
+    entries.push(set(4, &["ONE"]));
+    assert!(told(&entries).is_empty());
+}
+
+#[test]
 fn texts_are_cut_and_control_characters_stay_in_their_line() {
     let (_folder, journal) = folder();
     let entry = Entry {

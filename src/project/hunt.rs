@@ -113,11 +113,7 @@ impl Project {
                 let _ = self.derive(name, variable, &mut secrets);
             }
         }
-        let is_secret = |name: &Name| {
-            let variable = self.inventory.variables.get(name);
-            variable.is_none_or(|variable| variable.sensitive)
-        };
-        secrets.retain(|name, _| is_secret(name));
+        secrets.retain(|name, _| self.is_secret(name));
         Ok(secrets)
     }
 
@@ -175,34 +171,14 @@ impl Project {
         }
     }
 
-    /// How to replace a value that leaked.
+    /// What to type about a value that leaked.
     fn replacement(&self, name: &Name, profile: &str) -> String {
-        let Some(variable) = self.inventory.variables.get(name) else {
-            return format!(
-                "declare {name} in dotage.yaml, then replace it: dotage set {name} --profile {profile}"
-            );
-        };
-        let how = if let Some(derive) = &variable.derive {
-            let parts: Vec<&str> = derive.names.iter().map(Name::as_str).collect();
-            return format!("replace what it is made of: {}", parts.join(", "));
-        } else if variable.encrypts_stored_data {
-            format!(
-                "re-encrypt what is stored to a new key, then: dotage set {name} --profile {profile}"
-            )
-        } else if variable.is_generated() {
-            format!("dotage generate {name} --profile {profile} --force")
-        } else {
-            format!("dotage set {name} --profile {profile}")
-        };
-        let users: Vec<&str> = variable
-            .used_by
-            .iter()
-            .map(|user| user.value.as_str())
-            .collect();
-        if users.is_empty() {
-            return how;
+        if self.inventory.variables.contains_key(name) {
+            return format!("dotage incident open --name {name} --profile {profile}");
         }
-        format!("{how}, then deploy {}", users.join(" and "))
+        format!(
+            "declare {name} in dotage.yaml, then replace it: dotage set {name} --profile {profile}"
+        )
     }
 
     /// The places of the project's secrets.

@@ -1,11 +1,16 @@
 //! What a verb did, told to the journal.
 
 use super::Project;
+use crate::file;
 use crate::inventory::Profile;
 use crate::journal::{self, Entry, Journal, Written};
 use crate::problem::Problem;
 use crate::time::Time;
 use crate::vault::{Ciphertexts, Vault};
+use std::path::{Component, Path, PathBuf};
+
+/// The largest file of a rotation whose hash is taken, in bytes: it holds a few values twice.
+pub(super) const MAX_FILE: usize = 64 << 20;
 
 impl Project {
     /// The journal of the project.
@@ -82,6 +87,30 @@ impl Project {
         Ok(())
     }
 
+    /// Every ciphertext that is there: the bundles of each vault, and the rotations in flight. No key is needed.
+    ///
+    /// # Errors
+    /// When one can't be read.
+    pub fn ciphertexts(&self) -> Result<Vec<Written>, Problem> {
+        let mut all = Vec::new();
+        for profile in self.inventory.profiles.values() {
+            let vault = self.vault(profile);
+            let mut there = Ciphertexts::new();
+            for bundle in vault.bundles()? {
+                there.insert(bundle.clone(), vault.sha256(&bundle)?);
+            }
+            all.extend(self.told(profile, &there));
+            for path in vault.rotations()?.into_values() {
+                let sha256 = file::sha256(&file::read(&path, MAX_FILE)?);
+                all.push(Written {
+                    path: self.inside(&path),
+                    sha256,
+                });
+            }
+        }
+        Ok(all)
+    }
+
     /// Ciphertexts, as the journal tells of them.
     fn told(&self, profile: &Profile, ciphertexts: &Ciphertexts) -> Vec<Written> {
         let vault = self.vault(profile);
@@ -94,8 +123,15 @@ impl Project {
 
     /// A bundle's file, from the project's folder.
     fn path_of(&self, vault: &Vault, bundle: &str) -> String {
-        let file = vault.file(bundle);
-        let inside = file.strip_prefix(&self.root).unwrap_or(&file);
-        inside.display().to_string()
+        self.inside(&vault.file(bundle))
+    }
+
+    /// A file, from the project's folder.
+    pub(super) fn inside(&self, file: &Path) -> String {
+        let inside = file.strip_prefix(&self.root).unwrap_or(file);
+        let parts = inside
+            .components()
+            .filter(|part| *part != Component::CurDir);
+        parts.collect::<PathBuf>().display().to_string()
     }
 }

@@ -133,6 +133,29 @@ impl Project {
         Ok(names.iter().any(|name| all.contains_key(name)))
     }
 
+    /// The recipes of a profile's targets that show one of the names, or a value that is made of it.
+    ///
+    /// # Errors
+    /// What is wrong with a target or its template.
+    pub fn recipes_showing(
+        &self,
+        profile: &str,
+        names: &[&Name],
+    ) -> Result<Vec<Recipe>, Vec<Problem>> {
+        let fallback = self.profile(None).map(|(name, _)| name);
+        let mut recipes = Vec::new();
+        for (name, target) in &self.inventory.targets {
+            let own = target.profile.as_ref().map(|own| own.value.as_str());
+            if own.or(fallback.as_deref().ok()) == Some(profile) {
+                let recipe = self.recipe(name, target, profile)?;
+                if self.shows(&recipe, names)? {
+                    recipes.push(recipe);
+                }
+            }
+        }
+        Ok(recipes)
+    }
+
     /// The variables that a recipe may show.
     ///
     /// # Errors
@@ -167,7 +190,7 @@ impl Project {
         for name in template.names() {
             match name.as_str() {
                 "variables" => lists = true,
-                "profile" | "service" | "env" | "vars" => {}
+                "profile" | "service" | "env" | "vars" | "previous" => {}
                 name => {
                     while shown.next_if(|(other, _)| other.as_str() < name).is_some() {}
                     match shown.next_if(|(other, _)| other.as_str() == name) {
@@ -213,7 +236,13 @@ impl Project {
                 sensitive: variable.sensitive,
                 purpose: variable.purpose.clone(),
             });
+        let previous = if template.names().contains("previous") {
+            self.previous(&recipe.profile, visible, identities)?
+        } else {
+            Secrets::new()
+        };
         let scope = Scope {
+            previous,
             variables: listed.collect(),
             secrets: values.secrets,
             profile: recipe.profile.clone(),

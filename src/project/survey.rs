@@ -155,15 +155,30 @@ impl Project {
                 Ok(_) => {}
             }
         }
-        let rotation = vault.rotation_file();
-        if rotation.exists() {
-            found.push(
-                Problem::new("rotation-in-flight", "a rotation is half done")
-                    .at(Place::file(rotation))
+        match vault.rotations() {
+            Err(problem) => found.push(ruled(problem, "vault")),
+            Ok(rotations) => {
+                for (id, path) in rotations {
+                    if let Ok(Some(false)) = self.rotation_fits(profile, &id) {
+                        let message =
+                            format!("the readers of rotation {id} are not those of its bundles");
+                        let problem = Problem::new("recipients-differ", message)
+                            .at(Place::file(&path))
+                            .help(format!("dotage recipients apply --profile {profile}"));
+                        found.push(problem.into());
+                    }
+                    let problem = Problem::new(
+                        "rotation-in-flight",
+                        format!("rotation {id} is not finished"),
+                    )
+                    .at(Place::file(path))
                     .severity(Severity::Warning)
-                    .help("whoever began it finishes it")
-                    .into(),
-            );
+                    .help(format!(
+                        "dotage rotate --resume {id} --profile {profile}    (or --rollback)"
+                    ));
+                    found.push(problem.into());
+                }
+            }
         }
         found
     }

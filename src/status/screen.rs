@@ -2,6 +2,7 @@
 
 use super::{Cell, Profile, State, Status, numbers};
 use crate::problem::Problem;
+use crate::secret::Name;
 use crate::time::Time;
 use std::fmt::Write as _;
 
@@ -149,12 +150,21 @@ fn cell(status: &Status<'_>, cell: &Cell<'_>) -> String {
 fn in_flight(status: &Status<'_>) -> String {
     let mut lines = String::new();
     for profile in &status.profiles {
-        if let Some(path) = &profile.rotation {
+        for (id, path) in &profile.rotations {
+            let Some(last) = status.last_of(id) else {
+                let path = path.display();
+                let _ = writeln!(lines, "{}: rotation {id} ({path})", profile.name);
+                continue;
+            };
+            let names: Vec<&str> = last.names.iter().map(Name::as_str).collect();
             let _ = writeln!(
                 lines,
-                "{}: a rotation is half done ({})",
+                "{}: rotation {id} of {}, {} {} on {}",
                 profile.name,
-                path.display()
+                names.join(", "),
+                last.step.as_deref().unwrap_or_default(),
+                last.outcome,
+                last.time.date()
             );
         }
         for (name, bootstrap) in status.bootstraps(profile) {

@@ -44,6 +44,7 @@ fn render_beside(file: &str, files: &[(&str, &str)]) -> Result<String, String> {
             .map(|(key, value)| (name(key), Secret::new(value.as_bytes().to_vec())))
             .chain([(name("BYTES"), Secret::new(vec![0xff, 0xfe]))])
             .collect(),
+        previous: Secrets::new(),
         variables: vec![
             Listed {
                 name: name("PLAIN"),

@@ -116,6 +116,11 @@ impl Object for Visible {
             "service" => scope.service.as_deref().map(Value::from),
             "env" => Some(Value::from(scope.env.clone())),
             "vars" => Some(fact(&scope.data)),
+            "previous" => {
+                let previous = scope.previous.iter();
+                let previous = previous.map(|(name, secret)| (name.as_str(), value_of(secret)));
+                Some(Value::from(previous.collect::<BTreeMap<_, _>>()))
+            }
             "variables" => Some(
                 scope
                     .variables

@@ -175,6 +175,31 @@ impl Recipients {
         keys(self) == keys(other)
     }
 
+    /// Those of the readers that another recipients file names as well.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn shared_with(&self, other: &Recipients) -> Result<Self, Problem> {
+        let shared: Vec<&str> = self
+            .readers
+            .iter()
+            .map(Reader::key)
+            .filter(|key| other.readers.iter().any(|reader| reader.key == *key))
+            .collect();
+        if shared.is_empty() {
+            return Err(Problem::new(
+                "no-shared-reader",
+                format!(
+                    "nobody in it is also in {}, so nobody can change both bundles together",
+                    other.path.display()
+                ),
+            )
+            .at(Place::file(&self.path))
+            .help("add somebody to both who may read both: dotage recipients add"));
+        }
+        Recipients::parse(&(shared.join("\n") + "\n"), &self.path)
+    }
+
     /// The same with one more reader at the end, under a comment line that says who it is, if that is known.
     ///
     /// # Errors

@@ -1017,3 +1017,28 @@ fn when_a_bundle_can_not_be_opened_no_reader_changes() {
     assert_eq!(fs::read(vault.file("auth")).unwrap(), before);
     assert_eq!(vault.recipients("auth").unwrap().readers().len(), 1);
 }
+
+#[test]
+fn the_file_of_a_rotation_is_beside_its_own_vault_and_no_bundle() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    for vault in ["eu.prod", "eu.staging"] {
+        fs::create_dir_all(home.join(vault)).unwrap();
+    }
+    let vaults = ["eu.prod", "eu.staging", "eu.age"].map(|vault| Vault::at(&home.join(vault)));
+    let names = [
+        "eu.prod.a1.rotation.age",
+        "eu.staging.a1.rotation.age",
+        "eu.a1.rotation.age",
+    ];
+    for (vault, name) in vaults.iter().zip(names) {
+        let file = vault.rotation("a1");
+        assert_eq!(file, home.join(name));
+        assert!(vault.rotations().unwrap().is_empty(), "{name}");
+        fs::write(&file, "").unwrap();
+        assert_eq!(vault.rotations().unwrap().len(), 1, "{name}");
+        assert!(vault.bundles().unwrap().is_empty(), "{name}");
+    }
+    let problem = vaults[0].bundle_for("x.rotation").unwrap_err();
+    assert_eq!(problem.rule, "bundle-name");
+}

@@ -121,6 +121,90 @@ pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
     cases
 }
 
+/// What the commands of a rotation and of an incident do: print every value that they see, in the forms that values
+/// travel in, and fail where the case wants it.
+const LOUD: &str = r#"#!/bin/sh
+for value in "$ASCII_OLD" "$ASCII_NEW" "$URL_OLD" "$URL_NEW" "$(sed -n 's/^ASCII=//p' out/shell.env)"; do
+    [ -n "$value" ] || continue
+    echo "it is $value, as it is"
+    printf %s "$value" | base64 -w0; echo
+    printf x%s "$value" | base64 -w0 >&2; echo >&2
+    printf xx%s "$value" | base64 -w0 | tr +/ -_; echo
+    printf %s "$value" | od -An -v -tx1 | tr -d ' \n'; echo
+    printf %s "$value" | od -An -v -tx1 | tr -d ' \n' | tr a-f A-F >&2; echo >&2
+    printf '{"value":"%s"}\n' "$value"
+    printf %s "$value"; sleep 0.01; echo
+done
+cat out/shell.env
+env
+[ ! -e "$GIVEN/broken-$1" ]
+"#;
+
+/// Rotations and incidents whose commands print all that they are given: each step done, and failed.
+pub(super) fn rotations(canaries: &Canaries) -> Vec<Case> {
+    let inventory = super::scene::INVENTORY
+        .replace(
+            "  api: {}",
+            "  api: { deploy: loud deploy, healthy: loud healthy, verify: loud service, contain: loud contain }",
+        )
+        .replace(
+            "ASCII: { purpose: a password, used_by: [api], bundle: auth }",
+            "ASCII: { purpose: a password, used_by: [api], bundle: auth, class: trust, rotation: { backup: loud backup, before: loud before, undo: loud undo, verify: loud verify, old_must_fail: loud alive } }",
+        )
+        + "classes:\n  trust: { boundary: everything, contain: loud class, verify: loud checked }\n";
+    let story = |name: String, script: &'static str, broken: &'static str| {
+        let inventory = inventory.clone();
+        case(name, &[])
+            .before(move |scene| {
+                scene.put("dotage.yaml", inventory.as_bytes());
+                let given = scene.path("given");
+                put(&given.join("loud"), LOUD.as_bytes(), 0o755);
+                // The old value is dead where `old_must_fail` fails.
+                for broken in ["alive", broken] {
+                    put(&given.join(format!("broken-{broken}")), b"", 0o600);
+                }
+            })
+            .stdin(canaries.typed.as_bytes())
+            .how(How::Shell(script))
+    };
+    let mut cases = vec![
+        story("each step".into(), STEPS, ""),
+        story("a drill".into(), DRILL, ""),
+        story("an incident".into(), INCIDENT, ""),
+        story("undo fails on the way back".into(), TWICE, "undo"),
+    ];
+    for broken in ["backup", "before", "deploy", "healthy", "verify"] {
+        cases.push(story(format!("{broken} fails, rolled back"), BACK, broken));
+        cases.push(story(format!("{broken} fails, resumed"), ON, broken));
+    }
+    for broken in ["class", "contain", "before", "verify", "checked", "service"] {
+        cases.push(story(
+            format!("an incident, {broken} fails"),
+            INCIDENT,
+            broken,
+        ));
+    }
+    cases
+}
+
+const STEPS: &str = r#""$0" render shell
+"$0" rotate ASCII --dry-run; "$0" rotate ASCII --step -v
+while "$0" rotate --resume --step --json -v; do "$0" status; "$0" check; "$0" rotate --resume --dry-run; done
+! "$0" rotate --resume && "$0" log && "$0" log --json && "$0" log --markdown || exit 9; "$0" log verify; exit 0"#;
+const BACK: &str = r#""$0" render shell
+! "$0" rotate ASCII && rm "$GIVEN"/broken-[!a]* && "$0" rotate --rollback -v && "$0" log && "$0" log --json || exit 9; "$0" log verify; exit 0"#;
+const ON: &str = r#""$0" render shell
+! "$0" rotate ASCII && ! "$0" rotate --resume -v && rm "$GIVEN"/broken-[!a]* && "$0" rotate --resume && "$0" status || exit 9; "$0" log verify; exit 0"#;
+const TWICE: &str = r#""$0" render shell; touch "$GIVEN/broken-verify"
+! "$0" rotate ASCII && ! "$0" rotate --rollback && rm "$GIVEN"/broken-[!a]* && "$0" rotate --rollback || exit 9; "$0" log verify; exit 0"#;
+const DRILL: &str = r#""$0" render shell; "$0" incident drill --class trust"#;
+const INCIDENT: &str = r#""$0" render shell
+"$0" incident open --class trust --reason 'it leaked'; "$0" incident status
+cat >"$GIVEN/typed"; "$0" incident resume --yes <"$GIVEN/typed"; "$0" incident status --json; "$0" incident close
+rm -f "$GIVEN"/broken-[!a]*
+! "$0" incident status || { "$0" incident resume --yes <"$GIVEN/typed" && "$0" incident close; } || exit 9
+"$0" log; "$0" log verify; exit 0"#;
+
 /// What a job may print: each value as it is, in hex, in base64, and begun.
 fn printed(canaries: &Canaries) -> Vec<u8> {
     let mut text = Vec::new();
@@ -268,6 +352,11 @@ fn well(canaries: &Canaries, cases: &mut Vec<Case>) {
             ),
             case("render twice", &["render", verbose, "--diff", "--json"])
                 .how(How::Shell("\"$0\" \"$@\" && \"$0\" \"$@\"")),
+            case(
+                "postgres-role",
+                &["postgres-role", "api", "--password-env", "GIVEN_NEW", "--create", verbose],
+            )
+            .env("GIVEN_NEW", canaries.text("ASCII")),
             case("keygen -o", &["keygen", "-o", "../tmp/key", verbose]),
             case("keygen", &["keygen", verbose]),
             case("schema", &["schema", verbose]),
@@ -1396,7 +1485,8 @@ fn github(cases: &mut Vec<Case>) {
             &[0],
         ),
         (&["PEM", "--as-env", "PEM"], &[0]),
-        (&["BINARY"], &[2]),
+        // Random bytes with a line feed are handed over as a file, others refused.
+        (&["BINARY"], &[0, 2]),
         (&["BINARY", "--as-file", "BINARY"], &[0]),
         (&["ASCII", "--dry-run"], &[0]),
         (&["--strict", "--dry-run"], &[0, 2]),
@@ -1548,6 +1638,8 @@ fn mistakes(canaries: &Canaries, cases: &mut Vec<Case>) {
         &["edit", "ASCII", x],
         &["generate", "ASCII"],
         &["generate", "TOKEN", "BINARY"],
+        &["postgres-role", "api", "--password-env", x],
+        &["postgres-role", "api", x],
         &["get", "TOKEN"],
         &["get", "NOTHING"],
         &["render", "nothing"],
@@ -1564,6 +1656,25 @@ fn mistakes(canaries: &Canaries, cases: &mut Vec<Case>) {
                 .stdin(x.as_bytes()),
         );
     }
+    for name in ["UTF8", "ESCAPES", "PEM"] {
+        cases.push(
+            case(
+                format!("postgres-role, {name}"),
+                &["postgres-role", "api", "--password-env", "GIVEN_NEW"],
+            )
+            .env("GIVEN_NEW", canaries.text(name))
+            .fails(),
+        );
+    }
+    cases.push(
+        case(
+            "postgres-role at a terminal",
+            &["postgres-role", "api", "--password-env", "GIVEN_NEW"],
+        )
+        .env("GIVEN_NEW", canaries.text("ASCII"))
+        .how(How::Terminal(Vec::new()))
+        .fails(),
+    );
     cases.push(
         case("set bytes that are no text", &["set", "ASCII"])
             .stdin(&[x.as_bytes(), b"\xff"].concat())

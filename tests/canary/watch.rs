@@ -19,7 +19,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Looks at every process once: for `needles`, and in the programs that `run` starts for `identity`.
+    /// Looks at every process once: for `needles`, and in the programs that are given secrets for `identity`.
     pub(super) fn look(&mut self, program: &Path, needles: &Needles, identity: &Needles) {
         self.rounds += 1;
         let mut parents = BTreeMap::new();
@@ -52,10 +52,13 @@ impl Watch {
             // Before it executes its own program a child is still a copy of its parent.
             if above > 1 && programs.contains_key(&pid) {
                 self.started.insert(pid);
-                // A program that `run` starts is given the secrets, but never what opens a vault.
+                // A program that one of these starts is given secrets, but never what opens a vault.
                 let line = fs::read(format!("/proc/{above}/cmdline")).unwrap_or_default();
-                let is_run = line.split(|byte| *byte == 0).any(|word| word == b"run");
-                self.search(pid, "environ", if is_run { identity } else { needles });
+                let verbs: [&[u8]; 3] = [b"run", b"rotate", b"incident"];
+                let gives = line
+                    .split(|byte| *byte == 0)
+                    .any(|word| verbs.contains(&word));
+                self.search(pid, "environ", if gives { identity } else { needles });
             }
         }
     }

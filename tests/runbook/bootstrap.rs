@@ -57,7 +57,7 @@ fn runbook_b1_a_value_is_never_overwritten_unless_forced_and_the_key_not_even_th
     };
     let said = generate("JWT_SECRET", &[]);
     assert!(
-        said.contains("--force replaces it") && said.contains("deploy"),
+        said.contains("dotage rotate JWT_SECRET --profile production") && said.contains("deploy"),
         "{said}"
     );
     for force in [&[][..], &["--force"]] {
