@@ -37,7 +37,13 @@ def _closed(value):
     return re.search(r"[^\\]%s[ \t]*(?:#.*)?$" % quote, value[1:] and " " + value[1:]) is not None
 
 
-def _lines(text, dialect):
+def _piece(name, value):
+    """Whether what stands where a name does may be a piece of a value: a line of something in base64."""
+    mixed = name.upper() != name and name.lower() != name
+    return mixed and (len(name) > 15 or not value.strip("= \t\r"))
+
+
+def _lines(text, dialect, known):
     entries = []
     lines = text.split("\n")
     while lines:
@@ -60,6 +66,8 @@ def _lines(text, dialect):
         if not found:
             raise _Unclear
         name, value = found.groups()
+        if name not in known and _piece(name, value):
+            raise _Unclear
         if dialect not in _RAW and dialect != "github":
             while not _closed(value):
                 if not lines:
@@ -118,12 +126,12 @@ def _scalars(value, path):
         yield ".".join(path), value
 
 
-def _read(data, dialect):
+def _read(data, dialect, known=()):
     try:
         text = data.decode("utf-8")
         if dialect == "json":
             return dict(_scalars(json.loads(text), []))
-        return dict(_yaml(text) if dialect == "yaml" else _lines(text, dialect))
+        return dict(_yaml(text) if dialect == "yaml" else _lines(text, dialect, known))
     except (ValueError, _Unclear):
         return None
 
@@ -144,13 +152,13 @@ def compare(old, new, names, dialect, declared=()):
     """What changes from `old` (None: there is no file) to `new` (None: it goes away), whose names are `names`."""
     if old == new:
         return Change()
-    before = {} if old is None else _read(old, dialect)
+    before = {} if old is None else _read(old, dialect, set(names) | set(declared))
     if new is None:
         known = set(before or ())
         return Change(removed=known if before is not None else known & set(declared))
     if old is None:
         return Change(added=names)
-    after = _read(new, dialect)
+    after = _read(new, dialect, names)
     if before is None or after is None or set(after) != set(names):
         return Change(altered=names)
     return Change(

@@ -40,6 +40,10 @@ CASES = [
     ("yaml", "data:\n  A: |\n    secret: x\n", "data:\n  A: x\n", ["data.A"], [], [], ["data.A"]),
     ("json", '{"secret', '{"a": "1"}', ["a"], [], [], ["a"]),
     ("compose", b"\xff\xfe", "A=1\n", ["A"], [], [], ["A"]),
+    ("docker", "A=1\nQ29uc3RhbnRzZWNyZXQx=\n", "A=1\nB=2\n", ["A", "B"], [], [], ["A", "B"]),
+    ("docker", "A=1\nQ2=\n", "A=1\n", ["A"], [], ["Q2"], []),
+    ("docker", "A=1\nQ2x==\n", "A=1\n", ["A"], [], [], ["A"]),
+    ("docker", "ConnectionStrings__Default=1\n", "ConnectionStrings__Default=2\n", ["ConnectionStrings__Default"], [], [], ["ConnectionStrings__Default"]),
     # A file that says other names than the binary found in it.
     ("compose", "A=1\n", "A=2\n", ["A", "B"], [], [], ["A", "B"]),
 ]
