@@ -297,6 +297,11 @@ impl<'a> Drive<'a> {
         for command in commands {
             loop {
                 let code = self.run(command, given, wanted, values)?;
+                // What the shell says of a command that it can't run is no answer of that command.
+                if !wanted && matches!(code, 126 | 127) {
+                    let message = format!("`{command}` could not be run, which proves nothing");
+                    return Err(Problem::new("command", message));
+                }
                 if (code == 0) == wanted {
                     break;
                 }
