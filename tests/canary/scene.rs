@@ -83,7 +83,11 @@ impl Canaries {
             .unwrap()
             .read_exact(&mut random)
             .unwrap();
+        // No text, and no NUL: that has cases of its own.
         random[0] = 0xff;
+        for byte in random.iter_mut().filter(|byte| **byte == 0) {
+            *byte = 1;
+        }
         let values: Vec<(&str, Vec<u8>)> = vec![
             ("ASCII", format!("pw-{}", u()).into_bytes()),
             ("BASE64", format!("{}+/{}==", u(), u()).into_bytes()),
