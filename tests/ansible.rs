@@ -232,6 +232,11 @@ fn the_runbooks_stack() {
 }
 
 #[test]
+fn a_rotation_over_a_fleet_stops_at_the_host_that_fails_and_goes_on() {
+    story("rotation", "219");
+}
+
+#[test]
 fn twenty_hosts_behind_ssh() {
     story("ssh", "221");
 }

@@ -11,7 +11,7 @@ import sys
 import tarfile
 import time
 
-from scene import DOTAGE, HOSTILE, PYTHON, ROOT, Scene, indent, results
+from scene import DOTAGE, HOSTILE, PYTHON, ROOT, Scene, forms, indent, results
 
 SHOW = """
 - name: show {what}
@@ -444,6 +444,112 @@ def freeboard(core):
         assert done == [] and "the contract is broken" in said, said[-3000:]
 
 
+FLEET = """
+profiles:
+  production: { vault: vault/production.age, contract: lenient }
+services:
+  database: { deploy: "echo by-dotage >> deployed" }
+  api: { after: [database] }
+  gateway: { after: [api] }
+variables:
+  TOKEN:
+    purpose: what all of them share
+    used_by: [database, api, gateway]
+    format: { token: { bytes: 32 } }
+    rotation:
+      before: 'echo "$TOKEN_OLD $TOKEN_NEW"'
+      undo: 'echo "$TOKEN_OLD $TOKEN_NEW"'
+      verify: "echo verified >> deployed"
+targets:
+  env: { template: variables.compose.env.j2, to: .env }
+"""
+
+
+def rotation(core):
+    """A rotation over a fleet: a host that fails stops it, and is named; run again it goes on where it stands, or goes back."""
+    with Scene(core) as scene:
+        (scene.project / "dotage.yaml").write_text(FLEET)
+        (scene.project / "vault/production.age").unlink()
+        deployed = scene.project / "deployed"
+        log = scene.host / "log"
+        inventory = scene.play / "hosts.ini"
+        inventory.write_text("[api]\napi1\napi2\napi3\n[edge]\ngw1\napi1\n")
+        hosts = ["api1", "api2", "api3", "gw1"]
+        extra = {
+            "dotage_project": str(scene.project),
+            "rotate_groups": {"gateway": "edge"},
+            "env_target": "env",
+            "env_dest": "%s/{{ inventory_hostname }}.env" % scene.host,
+            "env_services": {
+                name: {"command": ["sh", "-c", "echo %s@{{ inventory_hostname }} >> log" % name], "healthy": ["sh", "-c", "test ! -e sick.{{ inventory_hostname }}"], "tries": 1}
+                for name in ("api", "gateway")
+            },
+        }
+
+        def value():
+            found = scene.dotage("get", "TOKEN").decode().strip()
+            scene.needles[found] = forms(found)
+            return found
+
+        def run(playbook="dotage.secrets.rotate", fails=False, **more):
+            log.write_text("")
+            deployed.write_text("")
+            variables = dict(extra, **more)
+            if "deploy" in playbook:
+                variables["deploy_serial"] = 10
+            command = [scene.bin / "ansible-playbook", playbook, "-vvv", "--diff", "-i", inventory, "-e", json.dumps(variables)]
+            command += ["-e", "ansible_connection=local", "-e", "ansible_python_interpreter=" + PYTHON]
+            done = subprocess.run(command, cwd=scene.play, env=scene.environment, capture_output=True, text=True)
+            said = done.stdout + done.stderr
+            assert (done.returncode != 0) == fails, said[-6000:]
+            return said, log.read_text().split()
+
+        def holders(value):
+            return [host for host in hosts if "=%s\n" % value in (scene.host / (host + ".env")).read_text()]
+
+        scene.dotage("generate", "TOKEN")
+        run("dotage.secrets.deploy")
+        old = value()
+        assert holders(old) == hosts
+        every = [name + "@" + host for host in hosts for name in ("api", "gateway")]
+
+        (scene.host / "sick.api2").write_text("")
+        said, done = run(fails=True, rotate_names="TOKEN")
+        new = value()
+        assert new != old and holders(new) == ["api1", "api2"] and holders(old) == ["api3", "gw1"]
+        assert done == ["api@api1", "gateway@api1", "api@api2"] and deployed.read_text().split() == ["by-dotage"], done
+        assert "api2 failed, and rotation " in said and "stands at `deploy api`" in said, said[-3000:]
+        assert not re.search("(?m)^gw1|^api3", said.split("PLAY RECAP")[1]), said[-3000:]
+        [flight] = scene.project.glob("vault/*.rotation.age")
+        outputs = said
+
+        (scene.host / "sick.api2").unlink()
+        said, done = run(rotate_names=["TOKEN"])
+        outputs += said
+        assert "[TOKEN] [TOKEN]" in outputs and holders(new) == hosts and not flight.exists(), said[-3000:]
+        assert done == every[2:], done
+        assert deployed.read_text().split() == ["verified"]
+        assert re.search(r"(?m)^api1 .*changed=0", said), said[-3000:]
+
+        # One of a batch of three fails: its service is not deployed. And back.
+        (scene.host / "sick.api2").write_text("")
+        said, done = run(fails=True, rotate_names="TOKEN", rotate_serial=3)
+        outputs += said
+        assert "api2 failed, and rotation " in said and "api@api3" in done and not [line for line in done if "gw1" in line], done
+        assert json.loads(scene.dotage("rotate", "--resume", "--dry-run", "--json"))["steps"][0]["step"] == "deploy api"
+        assert value() != new and holders(new) == ["gw1"]
+        (scene.host / "sick.api2").unlink()
+        said, done = run(rotate_rollback=True, rotate_serial=3)
+        outputs += said
+        assert value() == new and holders(new) == hosts and not list(scene.project.glob("vault/*.rotation.age"))
+        assert sorted(done) == sorted(every[:6]), done
+        said, done = run(fails=True)
+        assert "no rotation is in flight" in said and done == []
+        assert not scene.leaks(outputs), scene.leaks(outputs)
+        left = scene.files_with_canaries(scene.host)
+        assert not left, left
+
+
 def ssh(core):
     """Twenty hosts behind a real sshd, in batches, one failing midway: what stands behind it is left alone. One SSH exec and
     one start of the binary for each host and task."""
@@ -644,7 +750,7 @@ def names(core):
 
 DIALECTS = "compose docker systemd shell node dotenv-expand vite node-env-file python ruby rust direnv github kubernetes json yaml portable".split()
 
-STORIES = {story.__name__: story for story in (canaries, bytes_and_changes, loose_moments, unprivileged, variables, restarts, names, freeboard, ssh, binary, tarball)}
+STORIES = {story.__name__: story for story in (canaries, bytes_and_changes, loose_moments, unprivileged, variables, restarts, names, freeboard, rotation, ssh, binary, tarball)}
 
 if __name__ == "__main__":
     STORIES[sys.argv[1]](sys.argv[2])
