@@ -1053,7 +1053,7 @@ fn each_form_of_report_is_valid_and_shows_no_value() {
                     assert!(text.contains("leaked-value"));
                 }
                 "github" => assert!(text.lines().all(|line| line.starts_with("::error ")), "{text}"),
-                _ => assert!(text.starts_with(&format!("{path}:1:1: the value of SESSION_SECRET (production)\nhelp: dotage generate SESSION_SECRET --profile production --force")), "{text}"),
+                _ => assert!(text.starts_with(&format!("{path}:1:1: the value of SESSION_SECRET (production)\nhelp: dotage incident open --name SESSION_SECRET --profile production")), "{text}"),
             }
         }
     }
