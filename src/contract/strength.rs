@@ -410,7 +410,7 @@ fn counts(bytes: &[u8]) -> bool {
 }
 
 /// Whether eight neighbouring characters, or half of a short value, are neighbouring keys, in either direction. Six of them
-/// are met by chance in one of 200,000 tokens.
+/// are met by chance in a token now and then.
 fn walks(text: &[u8]) -> bool {
     let enough = (text.len() / 2).clamp(4, 8);
     PLACES.iter().any(|places| {
