@@ -9,7 +9,7 @@
 use crate::ansible::{self, Password};
 use crate::child;
 use crate::cli::{Shell, ask, say, set};
-use crate::problem::{Place, Problem, Severity};
+use crate::problem::{Problem, Severity};
 use crate::secret::Secret;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 const DEFAULT: &str = "default";
 /// The longest file of a password, in bytes.
 const MAX_FILE: usize = 64 * 1024;
+const SOURCE: &str =
+    "name a file that holds the vault password, a script that prints it, or `prompt`";
 const LIST: &str = "ANSIBLE_VAULT_IDENTITY_LIST";
 const FILE: &str = "ANSIBLE_VAULT_PASSWORD_FILE";
 
@@ -128,11 +130,7 @@ impl Source<'_> {
                 Some(label) if name.ends_with("-client") => &["--vault-id", label][..],
                 _ => &[],
             };
-            let what = self.variable.map_or_else(
-                || format!("the password of vault id {label}"),
-                str::to_owned,
-            );
-            let printed = child::script(&path, arguments, &what).map_err(|problem| {
+            let printed = child::script(&path, arguments, &self.what()).map_err(|problem| {
                 problem.help(format!(
                     "run it by hand to see why; if the file is the password and no script: chmod -x {}",
                     path.display()
@@ -140,19 +138,20 @@ impl Source<'_> {
             })?;
             return self.whole(trimmed(&printed));
         }
-        let text = set::bytes(&path, MAX_FILE)
-            .map(Secret::new)
-            .map_err(|problem| {
-                match self.variable {
-                // What it holds may be the password itself, put there by mistake.
-                Some(variable) => Problem::new(
+        let text = set::bytes(&path, MAX_FILE).map_err(|problem| {
+            // What names no file may be the password itself, put there by mistake: it is not repeated.
+            let folder = path.parent().filter(|folder| *folder != Path::new(""));
+            let named = path.exists() || folder.is_some_and(Path::is_dir);
+            let problem = match self.variable {
+                None if named => problem,
+                _ => Problem::new(
                     problem.rule,
-                    format!("{variable} does not lead to a file that can be read"),
+                    format!("{} is in no file that can be read", self.what()),
                 ),
-                None => problem,
-            }
-            .help("name a file that holds the vault password, a script that prints it, or `prompt`")
-            })?;
+            };
+            problem.help(SOURCE)
+        })?;
+        let text = Secret::new(text);
         let text = text.expose().trim_ascii();
         if ansible::is_encrypted(text) {
             return self.whole(trimmed(ansible::opened(&path, text, known)?.expose()));
@@ -160,29 +159,23 @@ impl Source<'_> {
         self.whole(trimmed(text))
     }
 
+    /// What it is, in words.
+    fn what(&self) -> String {
+        let label = self.label.unwrap_or(DEFAULT);
+        match self.variable {
+            Some(variable) => format!("the password of vault id {label} ({variable})"),
+            None => format!("the password of vault id {label}"),
+        }
+    }
+
     /// The password, if it is one.
     fn whole(&self, password: &[u8]) -> Result<Secret, Problem> {
-        if !password.is_empty() && password.len() <= MAX_FILE {
-            return Ok(Secret::new(password.to_vec()));
-        }
-        let what = if password.is_empty() {
-            "empty"
-        } else {
-            "longer than 64 KiB"
+        let why = match password.len() {
+            0 => "is empty",
+            1..=MAX_FILE => return Ok(Secret::new(password.to_vec())),
+            _ => "is longer than 64 KiB",
         };
-        let label = self.label.unwrap_or(DEFAULT);
-        let problem = Problem::new(
-            "no-password",
-            format!("the password of vault id {label} is {what}"),
-        );
-        let named = self.variable.is_none() && self.from != "prompt";
-        let problem =
-            problem.help("name a file that holds the vault password, or a script that prints it");
-        Err(if named {
-            problem.at(Place::file(Path::new(self.from)))
-        } else {
-            problem
-        })
+        Err(Problem::new("no-password", format!("{} {why}", self.what())).help(SOURCE))
     }
 }
 
