@@ -613,7 +613,7 @@ impl Report<'_> {
                     State::Same => "unchanged",
                     State::Other => "replaced",
                 };
-                json!({"name": item.name.as_str(), "key": item.key, "path": item.path, "line": item.line, "state": state})
+                json!({"name": item.name.as_str(), "key": item.key, "path": item.path.to_string_lossy(), "line": item.line, "state": state})
             })
             .collect();
         let files: Vec<_> = self
@@ -628,7 +628,7 @@ impl Report<'_> {
                     Some(_) => "changed",
                     None => "deleted",
                 });
-                json!({"path": path, "state": state, "plain": held.plain, "skipped": held.skipped})
+                json!({"path": path.to_string_lossy(), "state": state, "plain": held.plain, "skipped": held.skipped})
             })
             .collect();
         let declared: Vec<&str> = self.declared.iter().map(Name::as_str).collect();
