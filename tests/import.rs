@@ -825,3 +825,68 @@ fn the_client_prints_the_password_and_nothing_else() {
         (Some(3), Vec::new())
     );
 }
+
+#[test]
+fn a_variable_gets_the_name_that_the_inventory_has_for_it() {
+    let scene = Scene::new();
+    scene.put(
+        "dotage.yaml",
+        "profiles: { development: { vault: vault/development.age } }\n\
+         services: { api: { secrets_dir: { DB_PASSWORD: database-pw } } }\n\
+         variables:\n\
+         \x20 DB_PASSWORD: { used_by: [api] }\n\
+         \x20 VAULT_TOKEN: { used_by: [api] }\n\
+         \x20 lower: { used_by: [api] }\n\
+         \x20 ICON: { used_by: [api], base64: true }\n\
+         \x20 URL: { used_by: [api], derive: \"https://{{ DB_PASSWORD }}\" }\n",
+    );
+    let values =
+        "database-pw: a\nvault_token: b\nLower: c\nvault_icon: d\nvault_2fa: e\nmy-app.key: f\n";
+    scene.encrypted("219", "vault.yml", values, PW);
+    let (code, said) = scene.import(&[PW, &["vault.yml"]].concat());
+    let expected = "dotage.yaml: not declared: VAULT_2FA, MY_APP_KEY\nhelp: draft them there: --declare; leave one in its file: --skip KEY\n";
+    assert_eq!((code, said.as_str()), (2, expected));
+    scene.imported(&[PW, &["vault.yml", "--declare"]].concat());
+    for (name, value) in [
+        ("DB_PASSWORD", "a"),
+        ("VAULT_TOKEN", "b"),
+        ("lower", "c"),
+        ("ICON", "d"),
+        ("VAULT_2FA", "e"),
+        ("MY_APP_KEY", "f"),
+    ] {
+        assert_eq!(scene.get(name), value.as_bytes(), "{name}");
+    }
+    // What is made of others has no place in a vault.
+    scene.encrypted("219", "vault.yml", "url: https://a\n", PW);
+    let (code, said) = scene.import(&[PW, &["vault.yml"]].concat());
+    let expected = "vault.yml:1: URL is made of other values and is stored nowhere\nhelp: leave it where it is: --skip KEY\n";
+    assert_eq!((code, said.as_str()), (2, expected));
+}
+
+#[test]
+fn the_bundle_and_the_vault_of_another_profile_are_as_asked() {
+    let scene = Scene::new();
+    scene.encrypted("219", "vault.yml", "smtp_password: one\n", PW);
+    let args = [
+        "vault.yml",
+        "--declare",
+        "--bundle",
+        "mail",
+        "-P",
+        "production",
+        "--remove",
+    ];
+    let said = scene.imported(&[PW, &args[..]].concat());
+    assert!(
+        said.contains("lookup('dotage.secrets.secret', 'SMTP_PASSWORD', profile='production')"),
+        "{said}"
+    );
+    assert!(scene.file("vault/production/mail.age").exists());
+    assert_eq!(
+        scene.well(&["get", "SMTP_PASSWORD", "-P", "production"], b""),
+        b"one"
+    );
+    let inventory = String::from_utf8(scene.read("dotage.yaml")).unwrap();
+    assert!(inventory.contains("    bundle: mail\n"), "{inventory}");
+}
