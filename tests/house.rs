@@ -41,7 +41,7 @@ const HOMES: &[(&str, &[&str])] = &[
         "zeroize",
         &[
             "secret", "generate", "yaml", "redact", "vault", "child", "ci", "contract", "project",
-            "cli", "postgres",
+            "cli", "postgres", "ansible",
         ],
     ),
     ("zeroizing_alloc", &["main"]),
