@@ -197,3 +197,65 @@ fn decrypted(
     plaintext.truncate(length.unwrap_or_default());
     Some(Ok(Secret::new(std::mem::take(&mut *plaintext))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What ansible-vault 2.19 made of three lines, with the password `old`.
+    const MADE: &str = "\
+$ANSIBLE_VAULT;1.1;AES256
+30633939316130656662666336313437653230616161646666343038366564393030353935656462
+6235643738663766383533376233653034626631346232380a303835376539376362313435663464
+61633236346466353035363932386239363635656538383836346263663833353363373632386132
+3839346663656666370a623738666132326538393431653862643637346335623333646665626662
+35613339353165643939303964396365323033653033623736646236663532623231303666386338
+66653265343639666338303136323232343333383836383334366565383064366433336265303164
+64356439343530313830663465303138373563663064633033333839656666323564366635393239
+39336665643532613438623464356363346533633134363436616534333631306333383362636431
+6135
+";
+
+    fn read(text: &str, passwords: &[(&str, &str)]) -> Result<String, &'static str> {
+        let passwords = passwords.iter().map(|(label, secret)| Password {
+            label: (*label).to_owned(),
+            secret: Secret::new(secret.as_bytes().to_vec()),
+        });
+        let place = |line| Place::at("vault", line, 0);
+        opened(text.as_bytes(), &passwords.collect::<Vec<_>>(), &place)
+            .map(|secret| String::from_utf8(secret.expose().to_vec()).unwrap())
+            .map_err(|problem| problem.rule)
+    }
+
+    #[test]
+    fn whatever_its_label_each_password_is_tried() {
+        let labelled = MADE.replace("1.1;AES256", "1.2;AES256;prod");
+        for text in [MADE, &labelled, &MADE.replace('\n', "\r\n")] {
+            for passwords in [&[("prod", "old")][..], &[("prod", "other"), ("x", "old")]] {
+                assert!(read(text, passwords).unwrap().ends_with("Zu6ViMf1\n"));
+            }
+            assert_eq!(read(text, &[("prod", "older")]), Err("vault-password"));
+            assert_eq!(read(text, &[]), Err("vault-password"));
+        }
+    }
+
+    #[test]
+    fn no_text_that_is_cut_or_altered_opens() {
+        for end in 0..MADE.len() - 1 {
+            let cut = &MADE[..end];
+            let told = read(cut, &[]) != Err("vault-password");
+            // At a block's end only the code tells.
+            assert!(
+                told || read(cut, &[("default", "old")]) == Err("vault-password"),
+                "{end}"
+            );
+        }
+        // To derive the keys takes time: every seventh byte.
+        for at in (0..MADE.len() - 1).step_by(7) {
+            let mut text = MADE.as_bytes().to_vec();
+            text[at] ^= 1;
+            let text = String::from_utf8(text).unwrap();
+            assert!(read(&text, &[("default", "old")]).is_err(), "{at}");
+        }
+    }
+}
