@@ -233,12 +233,22 @@ fn the_runbooks_stack() {
 
 #[test]
 fn a_rotation_over_a_fleet_stops_at_the_host_that_fails_and_goes_on() {
-    story("rotation", "219");
+    on_every_core("rotation");
 }
 
 #[test]
 fn twenty_hosts_behind_ssh() {
     story("ssh", "221");
+}
+
+#[test]
+fn the_binary_on_hosts_has_its_checksum_or_is_not_put_there() {
+    on_every_core("install");
+}
+
+#[test]
+fn a_new_control_node_and_new_hosts_come_to_their_first_deployment() {
+    on_every_core("bootstrap");
 }
 
 #[test]

@@ -147,15 +147,15 @@ class Scene:
         return HOSTILE[name] % ("canary" + secrets.token_hex(12))
 
     def playbook(self, tasks, *arguments, fails=False, hosts=("h1",), more="", python=PYTHON, environment=(), vars=()):
-        """Runs tasks on hosts that are this machine; what was said. Warnings are faults."""
+        """Runs tasks on hosts that are this machine, by name or with variables of their own; what was said. Warnings are faults."""
         path = self.play / "play.yml"
-        if not tasks.lstrip().startswith("- hosts"):
+        if not tasks.lstrip().startswith(("- hosts", "- import_playbook")):
             tasks = "- hosts: all\n  gather_facts: false\n%s  tasks:\n%s" % (more, indent(tasks, 4))
         path.write_text(tasks)
         self.spawned.write_text("")
         everything = dict({"ansible_connection": "local", "ansible_python_interpreter": str(python), "dotage_project": str(self.project), "out": str(self.host)}, **dict(vars))
         inventory = self.play / "inventory.json"
-        inventory.write_text(json.dumps({"all": {"hosts": {host: {} for host in hosts}, "vars": everything}}))
+        inventory.write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, {}) if isinstance(hosts, (tuple, list)) else hosts, "vars": everything}}))
         command = [self.bin / "ansible-playbook", "-i", inventory, path, *arguments]
         done = subprocess.run(command, cwd=self.play, env=dict(self.environment, **dict(environment)), capture_output=True)
         said = (done.stdout + done.stderr).decode("utf-8", "replace")

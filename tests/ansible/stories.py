@@ -1,14 +1,20 @@
 """The stories that tests/ansible.rs tells: `stories.py STORY CORE`. Each fails by an assertion."""
 
+import contextlib
+import functools
+import hashlib
+import http.server
 import json
 import os
 import re
+import secrets
 import shutil
 import socket
 import stat
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 
 from scene import DOTAGE, HOSTILE, PYTHON, ROOT, Scene, forms, indent, results
@@ -553,37 +559,9 @@ def rotation(core):
 def ssh(core):
     """Twenty hosts behind a real sshd, in batches, one failing midway: what stands behind it is left alone. One SSH exec and
     one start of the binary for each host and task."""
-    with Scene(core) as scene:
-        keys = scene.folder / "sshd"
-        keys.mkdir(mode=0o700)
-        for name in ("host", "user"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)
-        (keys / "authorized").write_text((keys / "user.pub").read_text())
-        port = free_port()
-        executed = scene.folder / "executed"
-        # Every command that SSH asks for goes through here, as sshd starts it.
-        entry = scene.program("entry", 'echo x >> %s\nexec /bin/sh -c "$SSH_ORIGINAL_COMMAND"' % executed)
-        (keys / "config").write_text(
-            "Port %d\nListenAddress 127.0.0.1\nHostKey %s/host\nAuthorizedKeysFile %s/authorized\nPidFile none\nUsePAM no\nStrictModes no\n"
-            "PermitRootLogin prohibit-password\nMaxStartups 200:30:400\nMaxSessions 100\nForceCommand %s\nSubsystem sftp internal-sftp\n" % (port, keys, keys, entry)
-        )
-        os.makedirs("/run/sshd", exist_ok=True)
-        sshd = subprocess.Popen(["/usr/sbin/sshd", "-D", "-q", "-f", keys / "config"])
-        try:
-            wait_for(port)
-            hosts = ["s%02d" % number for number in range(1, 21)]
-            control = scene.folder / "cp"
-            control.mkdir(mode=0o700)
-            vars = {
-                "ansible_connection": "ssh",
-                "ansible_host": "127.0.0.1",
-                "ansible_port": port,
-                "ansible_user": "root",
-                "ansible_ssh_private_key_file": str(keys / "user"),
-                "ansible_ssh_common_args": "-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR",
-                "ansible_ssh_control_path": "%s/%%%%h-%%%%r-{{ inventory_hostname }}" % control,
-            }
-            play = """
+    hosts = ["s%02d" % number for number in range(1, 21)]
+    with Scene(core) as scene, behind_ssh(scene, hosts) as (vars, executed):
+        play = """
 - hosts: all
   gather_facts: false
   serial: 5
@@ -595,32 +573,65 @@ def ssh(core):
         vars: { host: "{{ inventory_hostname }}" }
         dest: "{{ out }}/{{ inventory_hostname }}{{ '/not/there' if inventory_hostname == broken else '' }}.env"
 """
-            environment = {"ANSIBLE_FORKS": "10"}
+        environment = {"ANSIBLE_FORKS": "10"}
 
-            def run(broken, fails=False):
-                executed.write_text("")
-                said = scene.playbook(play, hosts=hosts, vars=dict(vars, broken=broken), environment=environment, fails=fails)
-                assert not scene.leaks(said)
-                return len(executed.read_text().splitlines()), len(scene.spawns()), said
+        def run(broken, fails=False):
+            executed.write_text("")
+            said = scene.playbook(play, hosts=hosts, vars=dict(vars, broken=broken), environment=environment, fails=fails)
+            assert not scene.leaks(said)
+            return len(executed.read_text().splitlines()), len(scene.spawns()), said
 
-            execs, spawns, said = run("s08", fails=True)
-            written = sorted(path.stem for path in scene.host.glob("*.env"))
-            assert written == [host for host in hosts[:10] if host != "s08"], written
-            assert (execs, spawns) == (10, 10), (execs, spawns)
-            execs, spawns, said = run("none")
-            assert (execs, spawns) == (20, 20), (execs, spawns)
-            assert said.count("changed: [") == 11, said
-            for host in hosts:
-                path = scene.host / (host + ".env")
-                assert mode(path) == "0600" and path.read_text().endswith("HOST=%s\n" % host)
-            execs, spawns, said = run("none")
-            assert (execs, spawns, said.count("changed: [")) == (20, 20, 0)
-            assert not scene.files_with_canaries(scene.host)
-            for host in hosts:
-                subprocess.run(["ssh", "-O", "exit", "-o", "ControlPath=%s/127.0.0.1-root-%s" % (control, host), "x"], capture_output=True)
-        finally:
-            sshd.terminate()
-            sshd.wait()
+        execs, spawns, said = run("s08", fails=True)
+        written = sorted(path.stem for path in scene.host.glob("*.env"))
+        assert written == [host for host in hosts[:10] if host != "s08"], written
+        assert (execs, spawns) == (10, 10), (execs, spawns)
+        execs, spawns, said = run("none")
+        assert (execs, spawns) == (20, 20), (execs, spawns)
+        assert said.count("changed: [") == 11, said
+        for host in hosts:
+            path = scene.host / (host + ".env")
+            assert mode(path) == "0600" and path.read_text().endswith("HOST=%s\n" % host)
+        execs, spawns, said = run("none")
+        assert (execs, spawns, said.count("changed: [")) == (20, 20, 0)
+        assert not scene.files_with_canaries(scene.host)
+
+
+@contextlib.contextmanager
+def behind_ssh(scene, hosts):
+    """This machine as several hosts behind an sshd: their variables, and the file with a line for each command asked for."""
+    keys = scene.folder / "sshd"
+    keys.mkdir(mode=0o700)
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)
+    (keys / "authorized").write_text((keys / "user.pub").read_text())
+    port = free_port()
+    executed = scene.folder / "executed"
+    control = scene.folder / "cp"
+    control.mkdir(mode=0o700)
+    # Every command that SSH asks for goes through here, as sshd starts it.
+    entry = scene.program("entry", 'echo x >> %s\nexec /bin/sh -c "$SSH_ORIGINAL_COMMAND"' % executed)
+    (keys / "config").write_text(
+        "Port %d\nListenAddress 127.0.0.1\nHostKey %s/host\nAuthorizedKeysFile %s/authorized\nPidFile none\nUsePAM no\nStrictModes no\n"
+        "PermitRootLogin prohibit-password\nMaxStartups 200:30:400\nMaxSessions 100\nForceCommand %s\nSubsystem sftp internal-sftp\n" % (port, keys, keys, entry)
+    )
+    os.makedirs("/run/sshd", exist_ok=True)
+    sshd = subprocess.Popen(["/usr/sbin/sshd", "-D", "-q", "-f", keys / "config"])
+    try:
+        wait_for(port)
+        yield {
+            "ansible_connection": "ssh",
+            "ansible_host": "127.0.0.1",
+            "ansible_port": port,
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(keys / "user"),
+            "ansible_ssh_common_args": "-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR",
+            "ansible_ssh_control_path": "%s/%%%%h-%%%%r-{{ inventory_hostname }}" % control,
+        }, executed
+    finally:
+        for host in hosts:
+            subprocess.run(["ssh", "-O", "exit", "-o", "ControlPath=%s/127.0.0.1-root-%s" % (control, host), "x"], capture_output=True)
+        sshd.terminate()
+        sshd.wait()
 
 
 def free_port():
@@ -637,6 +648,254 @@ def wait_for(port):
         except OSError:
             time.sleep(0.1)
     raise AssertionError("sshd does not listen")
+
+
+def install(core):
+    """The binary on a host: from a file and from a release, by its checksum or not at all; the second time nothing is done."""
+    with Scene(core) as scene:
+        place = scene.host / "dotage"
+        served = scene.folder / "served"
+        scripts = {shell: str(scene.host / "share" / shell / "dotage") for shell in ("bash", "zsh", "fish")}
+
+        def built(name, version):
+            """A binary that says which version it is, and its SHA-256."""
+            path = served / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            answer = 'exec %s "$@"' % DOTAGE if version is None else 'echo "dotage %s (a build)"' % version
+            path.write_text("#!/bin/sh\n%s\n" % answer)
+            return path, hashlib.sha256(path.read_bytes()).hexdigest()
+
+        def run(*arguments, fails=False, hosts=("h1",), **options):
+            options = dict({"install_scripts": scripts}, **given(options))
+            vars = {"install_path": str(place)}
+            said = scene.playbook("- import_playbook: dotage.secrets.install\n", "-e", json.dumps(options), *arguments, hosts=hosts, vars=vars, fails=fails)
+            names = sorted(path.name for path in scene.host.iterdir() if path.name != "share")
+            assert names in ([], ["dotage"]), names
+            return said
+
+        def given(options):
+            return {"install_" + name: value if isinstance(value, list) else str(value) for name, value in options.items() if value is not None}
+
+        def refused(cases):
+            """Each case on a host of its own: refused for its reason, and the old binary stays, alone."""
+            hosts = {}
+            for number, (options, _reason) in enumerate(cases):
+                folder = scene.folder / "cases" / str(number)
+                folder.mkdir(parents=True)
+                shutil.copy(place, folder / "dotage")
+                hosts["case%d" % number] = given(dict({"path": folder / "dotage"}, **options))
+            said = run(fails=True, hosts=hosts)
+            for number, (options, reason) in enumerate(cases):
+                [line] = [line for line in said.splitlines() if line.startswith("fatal: [case%d]" % number)]
+                assert reason in line, (options, line)
+                [left] = (scene.folder / "cases" / str(number)).iterdir()
+                assert left.read_bytes() == place.read_bytes(), options
+            shutil.rmtree(scene.folder / "cases")
+
+        def unchanged(said):
+            return "changed=0" in said and not re.search("changed=[1-9]", said)
+
+        mine, sha = built("mine", None)
+        sums = scene.folder / "SHA256SUMS"
+        sums.write_text("%s  other\n%s  mine\n" % ("0" * 64, sha))
+        from_file = {"file": mine, "checksums": sums, "completions": ["bash", "zsh", "fish"]}
+        assert not unchanged(run("--check", **from_file)) and not list(scene.host.iterdir())
+        run(**from_file)
+        assert place.read_bytes() == mine.read_bytes() and mode(place) == "0755" and place.stat().st_uid == 0
+        for shell, path in scripts.items():
+            assert open(path, "rb").read() == scene.dotage("completions", shell) and mode(path) == "0644", shell
+        first = place.stat()
+        assert unchanged(run(**from_file)) and unchanged(run("--check", **from_file))
+        assert (place.stat().st_ino, place.stat().st_mtime) == (first.st_ino, first.st_mtime)
+        place.chmod(0o700)
+        assert not unchanged(run("--check", **from_file)) and mode(place) == "0700"
+        assert not unchanged(run(**from_file)) and (mode(place), place.stat().st_ino) == ("0755", first.st_ino)
+
+        # What is not what it is to be leaves the old one where it is.
+        other, other_sha = built("other", "0.2.0")
+        refused(
+            [
+                ({"file": other, "checksum": sha}, "has the SHA-256 %s, not %s" % (other_sha, sha)),
+                ({"file": other, "checksums": sums}, "has the SHA-256 %s, not 0000" % other_sha),
+                ({"file": other, "checksum": "abc"}, "install_checksum is no SHA-256"),
+                ({"file": mine.with_name("none")}, "is no file on the control node"),
+                ({"file": other, "version": "0.3.0"}, "dotage 0.2.0 (a build)"),
+                ({"file": other, "version": "0.2"}, "dotage 0.2.0 (a build)"),
+                ({}, "say install_file"),
+                ({"file": mine, "releases": "http://127.0.0.1"}, "not both"),
+                ({"file": mine, "path": scene.folder}, "is a folder; name a file in it"),
+                # A file that is no program of this machine.
+                ({"file": sums}, ".dotage.new --version"),
+            ]
+        )
+
+        # From a release, which is asked for once.
+        release, release_sha = built("v0.2.0/dotage-0.2.0-x86_64-linux", "0.2.0")
+        arm, arm_sha = built("v0.2.0/dotage-0.2.0-aarch64-linux", "0.2.0 for arm")
+        sums.write_text("%s  %s\n%s *%s\n" % (release_sha, release.name, arm_sha, arm.name))
+        scene.program("uname", "echo Linux x86_64")
+        with web(served) as (address, asked):
+            from_release = {"releases": address, "version": "0.2.0", "checksums": sums}
+            assert not unchanged(run("--check", **from_release)) and place.read_bytes() == mine.read_bytes()
+            asked.clear()
+            run(**from_release)
+            assert place.read_bytes() == release.read_bytes() and mode(place) == "0755"
+            assert asked == ["/v0.2.0/" + release.name], asked
+            assert unchanged(run(**from_release)) and len(asked) == 1, asked
+            refused(
+                [
+                    (dict(from_release, checksum=sha), release_sha),
+                    (dict(from_release, checksums=None), "say install_version, and install_checksum or install_checksums"),
+                    (dict(from_release, version=None), "say install_version"),
+                    (dict(from_release, version="0.9.0"), "SHA256SUMS has no line with the SHA-256 of dotage-0.9.0-x86_64-linux"),
+                    (dict(from_release, version="0.9.0", checksums=None, checksum=sha), "404"),
+                ]
+            )
+            scene.program("uname", "echo Linux aarch64")
+            run(**from_release)
+            assert place.read_bytes() == arm.read_bytes()
+            scene.program("uname", "echo Linux riscv64")
+            said = run(fails=True, **from_release)
+            assert "there is no release of dotage for Linux riscv64" in said, said[-3000:]
+
+        assert not unchanged(run("--check", state="absent")) and place.exists()
+        assert not unchanged(run(state="absent")) and not place.exists()
+        assert not [path for path in scene.host.rglob("*") if path.is_file()]
+        assert unchanged(run(state="absent"))
+
+
+@contextlib.contextmanager
+def web(folder):
+    """A web server of a folder: its address, and the paths that were fetched."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            super().do_GET()
+
+        def log_message(self, *_what):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield "http://127.0.0.1:%d" % server.server_port, asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+FIRST = """
+profiles:
+  production: { vault: vault/production.age, contract: strict }
+services:
+  api:
+variables:
+  TOKEN: { purpose: signs sessions, used_by: [api], format: { token: { bytes: 32 } } }
+  MAIL_PASSWORD: { purpose: the provider made it, used_by: [api], format: { text: { min_chars: 20 } } }
+  CREATE_ADMIN: { purpose: the switch, used_by: [api], sensitive: false, format: boolean, defaults: { production: "false" } }
+  ADMIN_PASSWORD:
+    purpose: for the first login
+    used_by: [api]
+    format: { password: { length: 24, min_chars: 12 } }
+    required: []
+    bootstrap: { while: CREATE_ADMIN, within: 1d }
+targets:
+  env: { template: variables.compose.env.j2, to: .env }
+"""
+
+
+def bootstrap(core):
+    """A new control node, a new project and new hosts come to their first deployment; a colleague adds the new identity."""
+    account = "dotage-" + secrets.token_hex(4)
+    hosts = ["new1", "new2"]
+    with Scene(core) as scene, behind_ssh(scene, hosts) as (vars, _executed), contextlib.ExitStack() as after:
+        (scene.project / "dotage.yaml").write_text(FIRST)
+        (scene.project / "vault/production.age").unlink()
+        identity = scene.folder / "home/new/identity.txt"
+        after.callback(subprocess.run, ["groupdel", account], capture_output=True)
+        after.callback(subprocess.run, ["userdel", account], capture_output=True)
+        log = scene.host / "log"
+        vars = {
+            **vars,
+            "dotage_profile": "production",
+            "dotage_identity_file": str(identity),
+            "env_target": "env",
+            "env_dest": "%s/{{ inventory_hostname }}/etc/.env" % scene.host,
+            "env_owner": account,
+            "env_services": {"api": {"command": ["sh", "-c", "echo {{ inventory_hostname }} >> %s" % log]}},
+        }
+        outputs = []
+
+        def run(*arguments, fails=False, hosts=hosts, **more):
+            log.write_text("")
+            extra = json.dumps(dict({"bootstrap_identity": True}, **more))
+            said = scene.playbook("- import_playbook: dotage.secrets.bootstrap\n", "-e", extra, "-vv", "--diff", *arguments, hosts=hosts, vars=vars, fails=fails)
+            outputs.append(said)
+            return said, log.read_text().split()
+
+        def watched(name):
+            found = scene.dotage("get", name).decode()
+            scene.needles[found] = forms(found)
+            return found
+
+        def deployed(host):
+            return (scene.host / host / "etc/.env").read_text()
+
+        run("--check")
+        assert not identity.exists() and sorted(path.name for path in scene.host.iterdir()) == ["log"]
+        assert not list(scene.project.glob("vault/*.age")) and account not in open("/etc/passwd").read()
+
+        # The new identity opens nothing, until one that does adds it.
+        scene.dotage("generate", "TOKEN")
+        said, _done = run(fails=True)
+        public = re.search("age1[0-9a-z]+", identity.read_text()).group()
+        assert mode(identity) == "0600" and "dotage recipients add '%s'" % public in said, said[-3000:]
+        scene.dotage("recipients", "add", public)
+
+        # What nobody can generate stops it before a host is touched, and is said by name.
+        said, _done = run(fails=True)
+        assert "MAIL_PASSWORD" in said and "the contract is broken" in said, said[-3000:]
+        assert sorted(path.name for path in scene.host.iterdir()) == ["log"]
+        scene.set("MAIL_PASSWORD", "canary" + secrets.token_hex(12) + "!")
+        token = watched("TOKEN")
+        said, done = run()
+        assert done == hosts
+        for host in hosts:
+            file = scene.host / host / "etc/.env"
+            assert deployed(host) == scene.dotage("render", "env", "--stdout").decode() and token in deployed(host)
+            assert (mode(file), file.owner(), mode(file.parent), file.parent.owner()) == ("0600", account, "0755", "root")
+        assert re.search("(?m)^%s:.*:/sbin/nologin$" % account, open("/etc/passwd").read())
+        for arguments in ([], ["--check"]):
+            said, done = run(*arguments)
+            assert done == [] and not re.search("changed=[1-9]", said), said[-3000:]
+
+        # A new host joins; the others are as they were.
+        said, done = run(hosts=hosts + ["new3"])
+        assert done == ["new3"] and len(re.findall("changed=[1-9]", said)) == 1, said[-3000:]
+
+        # The first administrator's password is on the hosts from the opening to the closing.
+        said, done = run("--check", bootstrap_admin="open")
+        assert done == [] and "ADMIN_PASSWORD" in said and "ADMIN_PASSWORD" not in deployed("new1")
+        said, done = run(bootstrap_admin="open")
+        password = watched("ADMIN_PASSWORD")
+        assert done == hosts and "CREATE_ADMIN=true" in deployed("new2") and "ADMIN_PASSWORD=" in deployed("new2")
+        said, done = run(bootstrap_admin="open")
+        assert done == [] and not re.search("changed=[1-9]", said) and watched("ADMIN_PASSWORD") == password
+        said, done = run(bootstrap_admin="closed")
+        assert done == hosts and "CREATE_ADMIN=false" in deployed("new2") and "ADMIN_PASSWORD" not in deployed("new2")
+        said, done = run(bootstrap_admin="closed")
+        assert done == [] and not re.search("changed=[1-9]", said), said[-3000:]
+
+        # A folder that anybody can write to.
+        (scene.host / "new2/etc").chmod(0o777)
+        said, done = run(fails=True)
+        assert "anybody can put another file in place of .env" in said, said[-3000:]
+        run(bootstrap_folder_mode="0750")
+        assert mode(scene.host / "new2/etc") == "0750"
+        assert not scene.leaks("".join(outputs)), scene.leaks("".join(outputs))
+        assert not scene.files_with_canaries(scene.host)
 
 
 def binary(core):
@@ -786,7 +1045,7 @@ def names(core):
 
 DIALECTS = "compose docker systemd shell node dotenv-expand vite node-env-file python ruby rust direnv github kubernetes json yaml portable".split()
 
-STORIES = {story.__name__: story for story in (canaries, bytes_and_changes, loose_moments, unprivileged, variables, restarts, names, freeboard, rotation, ssh, binary, wheel, tarball)}
+STORIES = {story.__name__: story for story in (canaries, bytes_and_changes, loose_moments, unprivileged, variables, restarts, names, freeboard, rotation, ssh, install, bootstrap, binary, wheel, tarball)}
 
 if __name__ == "__main__":
     STORIES[sys.argv[1]](sys.argv[2])

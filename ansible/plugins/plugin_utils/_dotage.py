@@ -104,11 +104,16 @@ class Dotage:
         if file != os.environ.get("DOTAGE_IDENTITY_FILE") or command != os.environ.get("DOTAGE_IDENTITY_COMMAND"):
             # Said otherwise than by the environment: then it is all that is said.
             environment.pop("DOTAGE_IDENTITY", None)
-        for name, value in (("DOTAGE_IDENTITY_FILE", file and self._path(file, "DOTAGE_IDENTITY_FILE")), ("DOTAGE_IDENTITY_COMMAND", command)):
+        for name, value in (("DOTAGE_IDENTITY_FILE", self.identity_file()), ("DOTAGE_IDENTITY_COMMAND", command)):
             environment.pop(name, None)
             if value:
                 environment[name] = value
         return environment
+
+    def identity_file(self):
+        """The path of the file with the identity, if one is said."""
+        file = self.options.get("identity_file")
+        return file and self._path(file, "DOTAGE_IDENTITY_FILE")
 
     def _path(self, path, variable=None):
         """A path as it was meant: beside the playbook, or where Ansible was started if the environment says it."""
