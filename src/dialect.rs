@@ -27,6 +27,7 @@ mod systemd;
 pub use compose::{Asked, interpolate, interpolate_telling, read_with};
 pub use raw::read_raw_with;
 
+use memchr::memchr;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -314,7 +315,7 @@ impl Dialect {
     /// # Errors
     /// When this consumer can't read these bytes back from any text that is safe beside other lines.
     pub fn write(self, value: &[u8], out: &mut Vec<u8>) -> Result<(), Unwritable> {
-        if value.contains(&0) {
+        if memchr(0, value).is_some() {
             return Err(NUL);
         }
         let written = out.len();

@@ -188,7 +188,9 @@ impl Template {
             sources.insert(name, found);
         }
         for (name, source) in &sources {
-            if let Some(at) = source.find(|c| matches!(c, '\u{fdd0}'..='\u{fdef}')) {
+            if !source.is_ascii()
+                && let Some(at) = source.find(|c| matches!(c, '\u{fdd0}'..='\u{fdef}'))
+            {
                 return Err(template
                     .problem(
                         "reserved-character",

@@ -8,6 +8,7 @@
 
 use super::scan::{at, cut, find, first, leading, line, name, rest, seek, trim_end, without_bom};
 use super::{Entries, Unreadable};
+use memchr::memchr;
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -158,7 +159,7 @@ enum Raw<'a> {
 }
 
 fn template(text: Cow<'_, [u8]>) -> Raw<'_> {
-    if text.contains(&b'$') {
+    if memchr(b'$', &text).is_some() {
         Raw::Template(text)
     } else {
         Raw::Plain(text)
@@ -170,7 +171,7 @@ fn raw(text: &[u8], start: usize) -> Result<(Raw<'_>, usize), &'static str> {
     let Some(quote @ (b'\'' | b'"')) = at(text, start) else {
         let end = seek(text, start, |byte| byte == b'\n');
         let mut value = cut(text, start, end);
-        if value.contains(&b'#')
+        if memchr(b'#', value).is_some()
             && let Some(comment) = find(value, b" #")
         {
             value = cut(value, 0, comment);
@@ -189,7 +190,7 @@ fn raw(text: &[u8], start: usize) -> Result<(Raw<'_>, usize), &'static str> {
         }
     }
     let inside = cut(text, inner, end);
-    let value = if inside.contains(&b'\\') {
+    let value = if memchr(b'\\', inside).is_some() {
         let mut unquoted = Vec::with_capacity(inside.len());
         let mut place = 0;
         while let Some(byte) = at(inside, place) {

@@ -2,7 +2,9 @@
 
 use super::{Entries, Unreadable, Unwritable};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_yaml::granit_parser::{self as yaml, Event, Parser, ScalarStyle, Span, StrInput};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Appends the value as a JSON string that YAML's double quotes read the same: what YAML calls unprintable, or a line
@@ -57,26 +59,40 @@ pub(super) fn read_json(text: &str) -> Result<Entries<'_>, Unreadable> {
     }
 }
 
-/// The scalars of a YAML file; with more than one document in it, each path starts with the document's index.
+/// How deep a YAML document may nest.
+const DEPTH: usize = 64;
+
+/// The scalars of a YAML file, as they are written; with more than one document in it, each path starts with the
+/// document's index.
 pub(super) fn read_yaml(text: &str) -> Result<Entries<'_>, Unreadable> {
-    let options = serde_yaml::options! {
-        budget: serde_yaml::budget! { max_depth: 64, max_aliases: 0, max_anchors: 0, max_nodes: 1_000_000 },
-        with_snippet: false,
-        strict_booleans: true,
+    let mut reader = Yaml {
+        events: Parser::new_from_str_with_options(
+            text,
+            yaml::options! {
+                emit_comments: false,
+                flow_nesting_limit: DEPTH,
+                block_nesting_limit: DEPTH,
+            },
+        ),
+        entries: Entries::new(),
     };
-    let documents: Vec<Scalars<'_>> = serde_yaml::from_multiple_with_options(text, options)
-        .map_err(|error| Unreadable {
-            line: error
-                .location()
-                .map_or(1, |location| usize::try_from(location.line()).unwrap_or(1)),
-            why: "not a YAML document without anchors and tags",
-        })?;
-    let several = documents.len() > 1;
-    let mut entries = Entries::new();
-    for (index, Scalars(scalars)) in documents.into_iter().enumerate() {
-        if !several {
-            return Ok(scalars);
+    let mut documents = Vec::new();
+    loop {
+        match reader.event()?.0 {
+            Event::StreamEnd => break,
+            Event::DocumentStart(..) => {
+                let root = reader.event()?;
+                reader.node(root, &mut String::new())?;
+                documents.push(std::mem::take(&mut reader.entries));
+            }
+            _ => {}
         }
+    }
+    if documents.len() < 2 {
+        return Ok(documents.pop().unwrap_or_default());
+    }
+    let mut entries = Entries::new();
+    for (index, scalars) in documents.into_iter().enumerate() {
         for (path, value) in scalars {
             let path = if path.is_empty() {
                 index.to_string()
@@ -87,6 +103,92 @@ pub(super) fn read_yaml(text: &str) -> Result<Entries<'_>, Unreadable> {
         }
     }
     Ok(entries)
+}
+
+/// A YAML file that is being read, and the scalars of the document so far.
+struct Yaml<'a> {
+    events: Parser<'a, StrInput<'a>>,
+    entries: Entries<'a>,
+}
+
+impl<'a> Yaml<'a> {
+    fn event(&mut self) -> Result<(Event<'a>, Span), Unreadable> {
+        match self.events.next() {
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => Err(no_yaml(error.marker().line())),
+            None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    /// The node that begins with `event`; `path` is as it was when this returns.
+    fn node(
+        &mut self,
+        (event, span): (Event<'a>, Span),
+        path: &mut String,
+    ) -> Result<(), Unreadable> {
+        match event {
+            Event::Scalar(text, style, 0, None) => {
+                // The parser spells a value that isn't there `~`.
+                let missing = style == ScalarStyle::Plain && span.start.index() == span.end.index();
+                let value = match text {
+                    _ if missing => Cow::Borrowed(b"".as_slice()),
+                    Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                    Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+                };
+                self.entries.push((Cow::Owned(path.clone()), value));
+            }
+            Event::SequenceStart(_, 0, None) => {
+                for index in 0.. {
+                    let item = self.event()?;
+                    if item.0 == Event::SequenceEnd {
+                        break;
+                    }
+                    self.child(item, &index.to_string(), path)?;
+                }
+            }
+            Event::MappingStart(_, 0, None) => {
+                let mut keys = BTreeSet::new();
+                loop {
+                    let (key, place) = match self.event()? {
+                        (Event::MappingEnd, _) => break,
+                        (Event::Scalar(key, _, 0, None), span) => (key, span.start.line()),
+                        (_, span) => return Err(no_yaml(span.start.line())),
+                    };
+                    let value = self.event()?;
+                    self.child(value, &key, path)?;
+                    if !keys.insert(key) {
+                        return Err(no_yaml(place));
+                    }
+                }
+            }
+            _ => return Err(no_yaml(span.start.line())),
+        }
+        Ok(())
+    }
+
+    /// The node that a key or an index leads to.
+    fn child(
+        &mut self,
+        begins: (Event<'a>, Span),
+        step: &str,
+        path: &mut String,
+    ) -> Result<(), Unreadable> {
+        let length = path.len();
+        if length > 0 {
+            path.push('.');
+        }
+        path.push_str(step);
+        self.node(begins, path)?;
+        path.truncate(length);
+        Ok(())
+    }
+}
+
+fn no_yaml(line: usize) -> Unreadable {
+    Unreadable {
+        line,
+        why: "not a YAML document without anchors, tags and double keys",
+    }
 }
 
 struct Scalars<'de>(Entries<'de>);

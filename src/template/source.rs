@@ -2,6 +2,7 @@
 
 use crate::problem::{Place, Problem};
 use crate::secret::Name;
+use memchr::memchr;
 use rustix::fs::{Mode, OFlags, openat};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -29,7 +30,7 @@ pub(super) fn plain_names(source: &str) -> Option<BTreeSet<String>> {
     ];
     let mut names = Vec::new();
     let mut rest = source;
-    while let Some(open) = rest.find('{') {
+    while let Some(open) = memchr(b'{', rest.as_bytes()) {
         rest = &rest[open + 1..];
         if rest.starts_with(['%', '#']) {
             return None;

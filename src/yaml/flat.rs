@@ -4,6 +4,7 @@ use super::{
     DUPLICATE, Events, Fault, MERGE, Token, WHOLE, at, duplicate, escaped, fault, printable,
 };
 use crate::secret::{Name, Secret};
+use memchr::{memchr_iter, memchr3};
 use serde_yaml::granit_parser::{ScalarStyle, Span};
 use std::fmt::Write;
 use zeroize::Zeroizing;
@@ -23,7 +24,7 @@ pub fn flat(text: &str) -> Result<Vec<(Name, Secret, usize)>, Fault> {
 /// The entries of a text that has just the lines that [`flat_text`] writes, as nearly every vault has, read without
 /// the parser. None for any other text, be it good or bad.
 pub(super) fn as_written(text: &str) -> Option<Vec<(Name, Secret, usize)>> {
-    let lines = text.bytes().filter(|byte| *byte == b'\n').count();
+    let lines = memchr_iter(b'\n', text.as_bytes()).count();
     let mut entries: Vec<(Name, Secret, usize)> = Vec::with_capacity(lines);
     for (line, number) in text.split_inclusive('\n').zip(1..) {
         let (name, value) = line.strip_suffix("\"\n")?.split_once(": \"")?;
@@ -39,12 +40,7 @@ pub(super) fn as_written(text: &str) -> Option<Vec<(Name, Secret, usize)>> {
 
 /// What stands between double quotes on one line, if it has no escapes but those that [`flat_text`] writes.
 pub(super) fn unescaped(value: &str) -> Option<Secret> {
-    let special = |b: &u8| matches!(b, b'"' | b'\\' | b'\r');
-    if !value
-        .as_bytes()
-        .iter()
-        .fold(false, |any, b| any | special(b))
-    {
+    if memchr3(b'"', b'\\', b'\r', value.as_bytes()).is_none() {
         return Some(Secret::new(value.as_bytes().to_vec()));
     }
     // Never longer than it was written; if it comes to nothing it is wiped all the same.

@@ -7,9 +7,8 @@
 //! the parser's.
 
 use super::{At, DEPTH, Key, Kind, NODES, Node, duplicate};
+use memchr::{memchr, memchr_iter, memchr2};
 use std::borrow::Cow;
-use std::iter::Enumerate;
-use std::str::Lines;
 
 /// The longest line, in bytes: YAML takes no longer key, and to count characters takes time.
 const LINE: usize = 1000;
@@ -17,19 +16,19 @@ const LINE: usize = 1000;
 /// The tree of a text made of block mappings, block lists and comments, whose values stand on one line each: plain, in
 /// quotes without an escape, or in braces or brackets. None for any other text, be it good or bad.
 pub(super) fn plain(text: &str) -> Option<Node<'_>> {
-    let odd = |b: u8| matches!(b, b'\t' | b'\r');
-    if text.bytes().fold(false, |any, b| any | odd(b)) || text.lines().any(|l| l.len() > LINE) {
+    if memchr2(b'\t', b'\r', text.as_bytes()).is_some() {
         return None;
     }
     let mut reader = Reader {
-        lines: text.lines().enumerate(),
+        text,
+        number: 0,
         line: None,
         ascii: text.is_ascii(),
         left: NODES,
-        entries: Vec::with_capacity(text.lines().count()),
+        entries: Vec::with_capacity(memchr_iter(b'\n', text.as_bytes()).count() + 1),
         items: Vec::new(),
     };
-    reader.advance();
+    reader.advance()?;
     let root = reader.block(0)?;
     let whole = reader.line.is_none() && matches!(root.kind, Kind::Map(_));
     whole.then_some(root)
@@ -49,9 +48,12 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A text's lines, the first of them next.
+/// A text's lines, one of them next.
 struct Reader<'a> {
-    lines: Enumerate<Lines<'a>>,
+    /// What stands below that line.
+    text: &'a str,
+    /// The number of that line.
+    number: usize,
     /// The line to read: neither blank nor a comment.
     line: Option<Line<'a>>,
     /// Whether each byte is a character.
@@ -66,16 +68,27 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn advance(&mut self) {
-        self.line = self.lines.find_map(|(before, text)| {
-            let rest = text.trim_start_matches(' ');
-            let line = Line {
-                number: before + 1,
-                text,
-                indent: text.len() - rest.len(),
-            };
-            (!rest.is_empty() && !rest.starts_with('#')).then_some(line)
-        });
+    /// Goes to the next line that says something. None for one that is too long.
+    fn advance(&mut self) -> Option<()> {
+        self.line = None;
+        while self.line.is_none() && !self.text.is_empty() {
+            let end = memchr(b'\n', self.text.as_bytes()).unwrap_or(self.text.len());
+            let (text, below) = self.text.split_at(end);
+            self.text = below.strip_prefix('\n').unwrap_or(below);
+            self.number += 1;
+            if end > LINE {
+                return None;
+            }
+            let rest = unindented(text);
+            if !rest.is_empty() && !rest.starts_with('#') {
+                self.line = Some(Line {
+                    number: self.number,
+                    text,
+                    indent: text.len() - rest.len(),
+                });
+            }
+        }
+        Some(())
     }
 
     /// Where the `rest` of a line begins.
@@ -132,7 +145,7 @@ impl<'a> Reader<'a> {
             let (text, rest) = key(line.rest()).filter(|_| line.indent == indent)?;
             let at = self.at(&line, line.rest());
             let value = if is_over(rest) {
-                self.advance();
+                self.advance()?;
                 if self.line.is_some_and(|next| next.indent > indent) {
                     self.block(depth)?
                 } else {
@@ -143,7 +156,7 @@ impl<'a> Reader<'a> {
                     self.node(at, written("", true))?
                 }
             } else {
-                self.inline(&line, rest.trim_start_matches(' '), depth)?
+                self.inline(&line, unindented(rest), depth)?
             };
             let text = Cow::Borrowed(text);
             self.entries.push((Key { text, at }, value));
@@ -164,7 +177,7 @@ impl<'a> Reader<'a> {
     /// A value that ends on the line it begins on.
     fn inline(&mut self, line: &Line<'a>, text: &'a str, depth: usize) -> Option<Node<'a>> {
         let (node, rest) = self.value(line, text, depth, false)?;
-        self.advance();
+        self.advance()?;
         is_over(rest).then_some(node)
     }
 
@@ -187,7 +200,7 @@ impl<'a> Reader<'a> {
                         text: Cow::Borrowed(text),
                         at: self.at(line, member),
                     };
-                    let value = value.trim_start_matches(' ');
+                    let value = unindented(value);
                     let (value, rest) = self.value(line, value, depth + 1, true)?;
                     self.entries.push((key, value));
                     Some(rest)
@@ -222,16 +235,16 @@ fn members<'a>(
     close: char,
     mut read: impl FnMut(&'a str) -> Option<&'a str>,
 ) -> Option<&'a str> {
-    let mut rest = text.trim_start_matches(' ');
+    let mut rest = unindented(text);
     if let Some(rest) = rest.strip_prefix(close) {
         return Some(rest);
     }
     loop {
-        rest = read(rest)?.trim_start_matches(' ');
+        rest = unindented(read(rest)?);
         if let Some(rest) = rest.strip_prefix(close) {
             return Some(rest);
         }
-        rest = rest.strip_prefix(',')?.trim_start_matches(' ');
+        rest = unindented(rest.strip_prefix(',')?);
     }
 }
 
@@ -242,15 +255,21 @@ fn written(text: &str, plain: bool) -> Kind<'_> {
     }
 }
 
+/// A text without the spaces that it begins with.
+fn unindented(text: &str) -> &str {
+    let spaces = text.bytes().take_while(|b| *b == b' ').count();
+    &text[spaces..]
+}
+
 /// Whether nothing is left of a line but spaces and a comment.
 fn is_over(rest: &str) -> bool {
-    let trimmed = rest.trim_start_matches(' ');
+    let trimmed = unindented(rest);
     trimmed.is_empty() || (trimmed.starts_with('#') && trimmed.len() < rest.len())
 }
 
 /// What stands after the dash of a list's item.
 fn item(text: &str) -> Option<&str> {
-    Some(text.strip_prefix("- ")?.trim_start_matches(' ')).filter(|rest| !rest.is_empty())
+    Some(unindented(text.strip_prefix("- ")?)).filter(|rest| !rest.is_empty())
 }
 
 /// The plain key that a text begins with, and what stands after its colon.
