@@ -21,6 +21,7 @@ mod stream;
 pub use stream::{Marker, Redactor};
 
 use crate::secret::{Name, Secret};
+use fold::Unfolded;
 use search::Search;
 use std::ops::Range;
 use zeroize::Zeroizing;
@@ -196,12 +197,13 @@ impl Needles {
     pub fn find<'n>(&'n self, text: &'n [u8]) -> impl Iterator<Item = Found<'n>> {
         // In blocks, so that what is found in a large text is not gathered before it is asked for.
         const BLOCK: usize = 64 << 10;
+        let mut unfolded = Unfolded::default();
         (0..text.len()).step_by(BLOCK).flat_map(move |start| {
             let mut hits = Vec::new();
             let end = (start + BLOCK + fold::REACH).min(text.len());
             if let Some(block) = text.get(start..end) {
                 let before = fold::run(text.get(..start).unwrap_or_default(), 0);
-                self.hits(block, before, &mut hits);
+                self.hits(block, before, &mut unfolded, &mut hits);
             }
             hits.into_iter()
                 .take_while(|hit| hit.start < BLOCK)
@@ -218,17 +220,17 @@ impl Needles {
     }
 
     /// How long the longest end of a text is that must be held back: it may still become a needle.
-    fn held(&self, text: &[u8], run: usize) -> usize {
+    fn held(&self, text: &[u8], run: usize, unfolded: &mut Unfolded) -> usize {
         self.search
             .held(&self.store, &self.entries, text)
-            .max(fold::held(self, text, run))
+            .max(fold::held(self, text, run, unfolded))
     }
 
     /// Every occurrence in a text that `run` characters of a foldable line precede, in the order of `find`.
-    fn hits(&self, text: &[u8], run: usize, hits: &mut Vec<Hit>) {
+    fn hits(&self, text: &[u8], run: usize, unfolded: &mut Unfolded, hits: &mut Vec<Hit>) {
         hits.clear();
         self.search.hits(&self.store, &self.entries, text, hits);
-        fold::hits(self, text, run, hits);
+        fold::hits(self, text, run, unfolded, hits);
         hits.sort_unstable();
         hits.dedup();
     }

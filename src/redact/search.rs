@@ -81,7 +81,7 @@ fn gram(bytes: &[u8]) -> u64 {
 
 /// How many bits of a filter there are for a gram: of what is in no needle, so little gets through; but the filter stays
 /// in the processor's cache, and a process that prints nothing has not spent its time on it.
-const SPARSE: usize = 32;
+const SPARSE: usize = 64;
 /// The same where a look that gets through costs more.
 const SPARSEST: usize = 128;
 
@@ -110,7 +110,7 @@ fn upper(hash: u64, shift: u32) -> usize {
 impl Filter {
     /// A filter of as many bits, about.
     fn new(bits: usize) -> Self {
-        let log = bits.next_power_of_two().ilog2().clamp(13, 24);
+        let log = bits.next_power_of_two().ilog2().clamp(15, 24);
         Filter {
             shift: 64 - log,
             bits: vec![0; 1 << (log - 6)],
@@ -298,6 +298,11 @@ impl Search {
     /// The same for needles that line ends may cut, in a text without those.
     pub(super) fn held_folded(&self, store: &[u8], needles: &[Entry], text: &[u8]) -> usize {
         self.folded.held(store, needles, text)
+    }
+
+    /// How long the longest needle is that line ends may cut; 0 when there is none.
+    pub(super) fn longest_folded(&self) -> usize {
+        self.folded.longest
     }
 }
 
