@@ -18,6 +18,7 @@ use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
 };
 use std::io::Read;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use zeroize::Zeroizing;
@@ -84,6 +85,20 @@ pub fn answer(program: &str, arguments: &[String]) -> Result<Zeroizing<Vec<u8>>,
         .stdin(Stdio::null())
         .stderr(Stdio::null());
     printed(command, program, program)
+}
+
+/// What a script prints, which is named by its path. It shares our standard input and error.
+///
+/// # Errors
+/// As [`output`].
+pub fn script(
+    path: &Path,
+    arguments: &[&str],
+    what_for: &str,
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let mut command = Command::new(path);
+    command.args(arguments);
+    printed(command, &path.to_string_lossy(), what_for)
 }
 
 fn printed(

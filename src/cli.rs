@@ -17,6 +17,7 @@ mod explain;
 mod form;
 mod generate;
 mod get;
+mod import;
 mod incident;
 mod init;
 mod keygen;
@@ -103,6 +104,7 @@ enum Verb {
     Unset(unset::Args),
     Edit(edit::Args),
     Generate(generate::Args),
+    Import(import::Args),
     Check(check::Args),
     Status(status::Args),
     Bootstrap(bootstrap::Args),
@@ -244,6 +246,7 @@ pub fn main() -> ExitCode {
         Verb::Unset(args) => unset::run(&args, &shell),
         Verb::Edit(args) => edit::run(&args, &shell),
         Verb::Generate(args) => generate::run(&args, &shell),
+        Verb::Import(args) => import::run(&args, &shell),
         Verb::Check(args) => check::run(&args, &shell),
         Verb::Status(args) => status::run(&args, &shell),
         Verb::Bootstrap(args) => bootstrap::run(&args, &shell),

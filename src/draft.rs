@@ -11,7 +11,10 @@
 //! some reader refuses still has a name. Its values are looked at and forgotten. Compose's files are loaded as Compose
 //! loads them, with a sample (`.env.example`) in the place of a `.env` file that isn't there.
 
+mod declare;
 mod guess;
+
+pub use declare::declared;
 
 use crate::dialect::{Asked, interpolate_telling};
 use crate::environment::{self, File, Found, Gift, Given, Start, World};
@@ -360,7 +363,6 @@ fn written(variables: &[Known], files: &[&str], services: &BTreeSet<String>) -> 
     text.push_str("\nvariables:\n");
     for known in variables {
         let name = known.name.as_str();
-        let value = known.value.as_ref().map(Secret::expose);
         let itself = name.starts_with("COMPOSE_");
         let users = if itself { services } else { &known.used_by };
         let users: Vec<String> = users
@@ -378,15 +380,7 @@ fn written(variables: &[Known], files: &[&str], services: &BTreeSet<String>) -> 
             () if users.is_empty() => "who reads it? Compose gives it to no service",
             () => "",
         };
-        let _ = writeln!(text, "  {}:", word(name));
-        let _ = writeln!(text, "    purpose: what is {name} for?");
-        line(&mut text, &format!("used_by: [{users}]"), why);
-        if let Some(format) = guess::format(name, value) {
-            line(&mut text, &format!("format: {format}"), "guessed");
-        }
-        if !guess::sensitive(name, value) {
-            line(&mut text, "sensitive: false", "guessed");
-        }
+        variable(&mut text, name, known.value.as_ref(), &users, why);
         if known.defaulted && !known.needed && !known.listed {
             let why = "guessed: Compose has a default for it";
             line(&mut text, "required: false", why);
@@ -407,6 +401,20 @@ fn written(variables: &[Known], files: &[&str], services: &BTreeSet<String>) -> 
          targets:\n  compose: { template: variables.compose.env.j2, to: .env }\n"
     });
     text
+}
+
+/// The lines of a variable: what is asked of it, and what can be guessed by its name and a value.
+fn variable(text: &mut String, name: &str, value: Option<&Secret>, users: &str, why: &str) {
+    let value = value.map(Secret::expose);
+    let _ = writeln!(text, "  {}:", word(name));
+    let _ = writeln!(text, "    purpose: what is {name} for?");
+    line(text, &format!("used_by: [{users}]"), why);
+    if let Some(format) = guess::format(name, value) {
+        line(text, &format!("format: {format}"), "guessed");
+    }
+    if !guess::sensitive(name, value) {
+        line(text, "sensitive: false", "guessed");
+    }
 }
 
 /// A line of a variable, its comment in a column of its own.

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod ansible;
 pub mod child;
 pub mod ci;
 pub mod cli;

@@ -79,6 +79,20 @@ targets:
 "#;
 const READER: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 const NEW: &str = "new-b2vjHqzWm8Xs4TgKd9";
+/// What ansible-vault 2.19 made, with the password `old`, of new values for ONE and TWO, and of one for THREE, which is not
+/// declared.
+const OLD_VAULT: &str = "\
+$ANSIBLE_VAULT;1.1;AES256
+30633939316130656662666336313437653230616161646666343038366564393030353935656462
+6235643738663766383533376233653034626631346232380a303835376539376362313435663464
+61633236346466353035363932386239363635656538383836346263663833353363373632386132
+3839346663656666370a623738666132326538393431653862643637346335623333646665626662
+35613339353165643939303964396365323033653033623736646236663532623231303666386338
+66653265343639666338303136323232343333383836383334366565383064366433336265303164
+64356439343530313830663465303138373563663064633033333839656666323564366635393239
+39336665643532613438623464356363346533633134363436616534333631306333383362636431
+6135
+";
 
 /// A command, and what comes before it.
 struct Story {
@@ -88,7 +102,7 @@ struct Story {
     stdin: &'static str,
 }
 
-const STORIES: [Story; 14] = [
+const STORIES: [Story; 15] = [
     Story {
         before: &[],
         command: &["set", "--from-env", "/dev/stdin", "-P", "production"],
@@ -97,6 +111,20 @@ const STORIES: [Story; 14] = [
     story(&[], &["set", "ONE", "-P", "production"]),
     story(&[], &["set", "ONE"]),
     story(&[], &["unset", "ONE", "-P", "production"]),
+    story(
+        &[],
+        &[
+            "import",
+            "ansible-vault",
+            "old.yml",
+            "--vault-password-file=pw",
+            "--declare",
+            "--force",
+            "--remove",
+            "-P",
+            "production",
+        ],
+    ),
     story(&[], &["generate", "--missing"]),
     story(
         &[],
@@ -567,6 +595,8 @@ impl Scene {
             b"OPEN={{ OPEN }}\n{% if OPEN == \"true\" %}\nFIRST={{ FIRST }}\n{% endif %}\n",
             0o644,
         );
+        put(&scene.path("project/old.yml"), OLD_VAULT.as_bytes(), 0o644);
+        put(&scene.path("project/pw"), b"old\n", 0o600);
         put(
             &scene.path("editor"),
             b"#!/bin/sh\nsed -i 's/old-/edited-/' \"$1\"\n",

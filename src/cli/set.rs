@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 /// The largest value, in bytes: four of the largest that an environment carries, for those that go to a file.
-const MAX_VALUE: usize = 512 * 1024;
+pub(super) const MAX_VALUE: usize = 512 * 1024;
 /// The largest `.env` file, in bytes.
 const MAX_FILE: usize = 4 << 20;
 
@@ -240,7 +240,7 @@ fn entries(
 }
 
 /// What can be read of `path`, up to one byte more than `limit`: a file, a pipe of the shell's <(…), /dev/null.
-fn bytes(path: &Path, limit: usize) -> Result<Vec<u8>, Problem> {
+pub(super) fn bytes(path: &Path, limit: usize) -> Result<Vec<u8>, Problem> {
     let cannot = |error: &io::Error| {
         let message = match error.kind() {
             ErrorKind::NotFound => "there is no such file".to_owned(),

@@ -368,8 +368,10 @@ impl Project {
         Ok(read)
     }
 
-    /// The variables by the file that holds them in a folder of secrets.
-    fn by_file<'a>(
+    /// The variables by the file that holds them in a folder of secrets: the names that they have in lower case, or that
+    /// a service has for them.
+    #[must_use]
+    pub fn by_file<'a>(
         &self,
         service: Option<&str>,
         wanted: &Wanted<'a>,

@@ -32,7 +32,7 @@ const BOMB: Words = (
 /// A value, and where it stands.
 #[derive(Clone, Debug)]
 pub struct Value<'a> {
-    /// Where it begins; of an alias, where what it stands for begins.
+    /// Where it begins, its tag included; of an alias, where what it stands for begins.
     pub at: At,
     /// Its tag as written (`!reset`), if it has one; of YAML's own tags, none is kept but `!!str`.
     pub tag: Option<String>,
@@ -277,7 +277,8 @@ impl<'a> Reader<'a> {
 
     /// The value that begins with `event`.
     fn value(&mut self, event: Event<'a>, span: &Span, depth: usize) -> Result<Value<'a>, Fault> {
-        let at = at(span);
+        // With its tag: a text of several lines begins below it.
+        let at = span.tag_start().map_or_else(|| at(span), place);
         if depth > DEPTH {
             return Err(fault(at, DEEP));
         }

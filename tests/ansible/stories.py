@@ -687,6 +687,42 @@ def binary(core):
         assert "DOTAGE_IDENTITY_FILE" in said and not list(scene.host.iterdir()), said
 
 
+def wheel(core):
+    """The wheel, installed offline beside ansible-core as an execution environment installs it, is the binary that the collection
+    starts: when there is no other, and before PATH's; what is said comes before it."""
+    with Scene(core) as scene:
+        beside = scene.folder / "venv"
+        subprocess.run([scene.bin / "python", "-m", "venv", "--without-pip", beside], check=True)
+        # ansible-core itself is there already, and stays where it is.
+        [core_packages] = scene.bin.parent.glob("lib/python3*/site-packages")
+        [packages] = beside.glob("lib/python3*/site-packages")
+        (packages / "core.pth").write_text("%s\n" % core_packages)
+        started = (scene.bin / "ansible-playbook").read_text().split("\n", 1)[1]
+        (beside / "bin/ansible-playbook").write_text("#!%s/bin/python\n%s" % (beside, started))
+        (beside / "bin/ansible-playbook").chmod(0o755)
+        scene.bin = beside / "bin"
+
+        path, task = scene.folder / "bin/dotage", "- dotage.secrets.env_file: { target: env, dest: '{{ out }}/.env' }\n"
+        path.rename(scene.folder / "said")
+        said = scene.playbook(task, fails=True)
+        assert "not beside %s/bin/python" % beside in said and "pip install dotage" in said, said
+        pip = [sys.executable, "-m", "pip", "--python", beside / "bin/python", "--disable-pip-version-check", "install", "--no-index"]
+        done = subprocess.run(
+            [*pip, "--find-links", os.environ["WHEELS"], "-r", ROOT / "ansible/meta/ee-requirements.txt"], capture_output=True, text=True
+        )
+        assert done.returncode == 0 and "Successfully installed dotage-0.1.0" in done.stdout, done.stdout + done.stderr
+        told = subprocess.run([beside / "bin/dotage", "--version"], capture_output=True, text=True, check=True).stdout
+        assert told.startswith("dotage 0.1.0"), told
+        scene.playbook(task)
+        assert (scene.host / ".env").read_bytes() == scene.dotage("render", "env", "--stdout")
+        shutil.copy(scene.folder / "said", path)
+        scene.playbook(task)
+        assert scene.spawns() == [], "PATH's comes last"
+        for more in ({"vars": {"dotage_binary": str(path)}}, {"environment": {"DOTAGE_BINARY": str(path)}}):
+            scene.playbook(task, **more)
+            assert len(scene.spawns()) == 1, more
+
+
 def tarball(core):
     """Built, installed offline into an empty folder with nothing but the tarball, and every page of it shown."""
     with Scene(core) as scene:
@@ -750,7 +786,7 @@ def names(core):
 
 DIALECTS = "compose docker systemd shell node dotenv-expand vite node-env-file python ruby rust direnv github kubernetes json yaml portable".split()
 
-STORIES = {story.__name__: story for story in (canaries, bytes_and_changes, loose_moments, unprivileged, variables, restarts, names, freeboard, rotation, ssh, binary, tarball)}
+STORIES = {story.__name__: story for story in (canaries, bytes_and_changes, loose_moments, unprivileged, variables, restarts, names, freeboard, rotation, ssh, binary, wheel, tarball)}
 
 if __name__ == "__main__":
     STORIES[sys.argv[1]](sys.argv[2])

@@ -117,6 +117,7 @@ pub(super) fn all(canaries: &Canaries) -> Vec<Case> {
     gitlab(canaries, &mut cases);
     ran(canaries, &mut cases);
     scanned(canaries, &mut cases);
+    imported(canaries, &mut cases);
     killed(&mut cases);
     cases
 }
@@ -1459,6 +1460,284 @@ fn scanned(canaries: &Canaries, cases: &mut Vec<Case>) {
             .how(How::Held(HOLD_END))
             .codes(&[1]),
     ]);
+}
+
+/// What the real ansible-vault encrypts with this password.
+fn vaulted(password: &[u8], text: &[u8]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, key] = ["file", "key"].map(|name| folder.path().join(name));
+    put(&file, text, 0o600);
+    put(&key, password, 0o600);
+    let program = "target/consumers/ansible/219/bin/ansible-vault";
+    let program = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(program);
+    let output = Command::new(program)
+        .args(["encrypt", "--vault-password-file"])
+        .args([&key, &file])
+        .env("HOME", folder.path())
+        .output()
+        .expect("ansible-vault: run tests/install");
+    assert!(output.status.success(), "{output:?}");
+    fs::read(file).unwrap()
+}
+
+/// With another value in the vault than the file's.
+const OTHER: &str = r#"printf other | "$0" set ASCII 2>/dev/null && "$0" "$@""#;
+
+/// Old vaults whose values, and whose password, are canaries: brought over well, and not.
+fn imported(canaries: &Canaries, cases: &mut Vec<Case>) {
+    let password = canaries.value("BASE64").to_vec();
+    let [ascii, pem] = ["ASCII", "PEM"].map(|name| canaries.text(name).to_owned());
+    let yaml = |names: &[&str]| -> String {
+        let line = |name: &&str| {
+            let value = canaries
+                .text(name)
+                .replace('\u{1b}', "ESC")
+                .replace('\u{7}', "BEL");
+            format!(
+                "vault_{}: {}\n",
+                name.to_lowercase(),
+                serde_json::json!(value)
+            )
+        };
+        names.iter().map(line).collect()
+    };
+    let whole = vaulted(
+        &password,
+        yaml(&["ASCII", "PEM", "UTF8", "BRACES", "YAMLISH"]).as_bytes(),
+    );
+    let raw = vaulted(&password, pem.as_bytes());
+    let inline = String::from_utf8(vaulted(&password, ascii.as_bytes())).unwrap();
+    let inline = format!(
+        "host: h\nvault_ascii: !vault |\n  {}\n",
+        inline.trim_end().replace('\n', "\n  ")
+    );
+    let locked = vaulted(&password, &password);
+    let started = |name: &str, args: &[&str]| {
+        let files = [
+            ("whole.yml", whole.clone()),
+            ("inline.yml", inline.clone().into_bytes()),
+            ("key.pem", raw.clone()),
+            ("locked", locked.clone()),
+        ];
+        let password = password.clone();
+        let given = [
+            "import",
+            "ansible-vault",
+            "--vault-password-file",
+            "../given/password",
+        ];
+        let own = args.iter().any(|arg| arg.starts_with("--vault-"));
+        let args = [if own { &given[..2] } else { &given }, args].concat();
+        case(format!("import {name}"), &args).before(move |scene| {
+            put(&scene.path("given/password"), &password, 0o600);
+            for (name, bytes) in &files {
+                scene.put(name, bytes);
+            }
+            let text = String::from_utf8(password.clone()).unwrap();
+            for (name, script) in [
+                ("prints", format!("echo '{text}'")),
+                ("x-client", format!("[ $# = 2 ] && echo '{text}'")),
+                ("fails", format!("echo '{text}'; exit 3")),
+                ("floods", format!("yes '{text}'")),
+            ] {
+                put(
+                    &scene.path("given").join(name),
+                    format!("#!/bin/sh\n{script}\n").as_bytes(),
+                    0o755,
+                );
+            }
+        })
+    };
+    for verbose in ["-v", "--non-interactive"] {
+        cases.extend([
+            started("-n", &["whole.yml", "-n", "--force", verbose]),
+            started("another value", &["whole.yml", verbose])
+                .how(How::Shell(OTHER))
+                .codes(&[2]),
+            started("--force over another", &["whole.yml", "--force", verbose])
+                .how(How::Shell(OTHER)),
+            started(
+                "--force",
+                &["whole.yml", "--force", "-P", "production", verbose],
+            ),
+            started("--json", &["whole.yml", "--force", "--json", verbose]),
+            started("--remove", &["whole.yml", "--force", "--remove", verbose]),
+            started(
+                "--remove --json",
+                &["inline.yml", "--remove", "--json", verbose],
+            ),
+            started("undeclared", &["key.pem", "--name", "NEW", verbose]).fails(),
+            started(
+                "--declare",
+                &["key.pem", "--name", "NEW", "--declare", verbose],
+            ),
+            started("of two", &["whole.yml", "inline.yml", verbose]).fails(),
+            started(
+                "by a script",
+                &["inline.yml", "--vault-id", "../given/prints", verbose],
+            ),
+            started(
+                "by a client",
+                &["inline.yml", "--vault-id", "a@../given/x-client", verbose],
+            ),
+            started(
+                "by a script that fails",
+                &["inline.yml", "--vault-id", "a@../given/fails", verbose],
+            )
+            .fails(),
+            started(
+                "by a script that floods",
+                &["inline.yml", "--vault-id", "a@../given/floods", verbose],
+            )
+            .fails(),
+            started(
+                "by a locked file",
+                &[
+                    "inline.yml",
+                    "--vault-id",
+                    "a@../given/password",
+                    "--vault-id",
+                    "b@locked",
+                    verbose,
+                ],
+            ),
+            started(
+                "by a locked file alone",
+                &["inline.yml", "--vault-id", "b@locked", verbose],
+            )
+            .fails(),
+        ]);
+    }
+    let x = canaries.typed.as_str();
+    cases.extend([
+        started(
+            "a password for a file",
+            &["inline.yml", "--vault-password-file", x],
+        )
+        .fails(),
+        started("a password for an id", &["inline.yml", "--vault-id", x]).fails(),
+        started(
+            "a password for a source",
+            &["inline.yml", "--vault-id", &format!("a@{x}")],
+        )
+        .fails(),
+        started(
+            "a value to skip",
+            &["inline.yml", "--skip", &format!("{x}!")],
+        )
+        .fails(),
+        started(
+            "a password in the environment",
+            &["inline.yml", "--vault-id", "a@nowhere"],
+        )
+        .env("ANSIBLE_VAULT_PASSWORD_FILE", x)
+        .env("ANSIBLE_VAULT_IDENTITY_LIST", x)
+        .fails(),
+        started(
+            "an identity in the environment",
+            &["inline.yml", "--vault-id", "a@../given/prints"],
+        )
+        .env("DOTAGE_IDENTITY", canaries.key.clone()),
+        started("nobody", &["inline.yml"])
+            .env("DOTAGE_IDENTITY", canaries.stranger.clone())
+            .codes(&[3]),
+    ]);
+    let line = |text: &[u8]| [text, b"\n"].concat();
+    cases.extend([
+        started("at a terminal", &["inline.yml", "--vault-id", "prompt"])
+            .how(How::Terminal(vec![("Vault password", line(&password))])),
+        started(
+            "at a terminal, another password",
+            &["inline.yml", "--vault-id", "prompt"],
+        )
+        .how(How::Terminal(vec![(
+            "Vault password",
+            line(ascii.as_bytes()),
+        )]))
+        .fails(),
+        started(
+            "at a terminal, nothing",
+            &["inline.yml", "--vault-id", "prompt"],
+        )
+        .how(How::Terminal(vec![("Vault password", line(b""))]))
+        .fails(),
+    ]);
+    for args in [
+        &["whole.yml", "--force"][..],
+        &["inline.yml", "--vault-id", "a@../given/prints"],
+    ] {
+        cases.push(started(&format!("held: {args:?}"), args).how(How::Held(HOLD)));
+    }
+    // What was encrypted, and holds a canary where none is looked for.
+    let one = ascii.as_str();
+    for (name, text) in [
+        ("a text", one.to_owned()),
+        ("a list", format!("- {one}\n- b\n")),
+        ("a list under a key", format!("key: [{one}, b]\n")),
+        ("a value for a key", format!("{one}: 1\n")),
+        ("a value for a key of a list", format!("{one}: [1]\n")),
+        ("a value for a key of nothing", format!("{one}:\n")),
+        ("a value for two keys", format!("{one}: 1\n{one}: 2\n")),
+        ("a key no variable has", format!("\"{one} x\": 1\n")),
+        ("a quote left open", format!("a: '{one}\n")),
+        ("a bracket left open", format!("a: [{one}\n")),
+        ("a tag", format!("a: !!binary {one}\n")),
+        ("an alias", format!("a: *{one}\n")),
+        ("an anchor", format!("a: &{one} [b]\n")),
+        ("a reserved character", format!("a: @{one}\n")),
+        ("a tab", format!("a:\n\tb: {one}\n")),
+        ("a second document", format!("a: {one}\n---\nb: 1\n")),
+        ("a key in a key", format!("? {{ a: {one} }}\n: 1\n")),
+        ("a control character", format!("a: \u{1}{one}\n")),
+        ("a vault in it that is none", format!("a: !vault {one}\n")),
+        (
+            "a list of vaults that are none",
+            format!("a: [!vault {one}]\n"),
+        ),
+    ] {
+        let text = vaulted(&password, text.as_bytes());
+        let with = move |args: &[&str]| {
+            let text = text.clone();
+            let started = started(&format!("with {name} {args:?}"), args);
+            let Some(first) = started.before else {
+                unreachable!()
+            };
+            Case {
+                before: None,
+                ..started
+            }
+            .before(move |scene| {
+                first(scene);
+                scene.put("odd.yml", &text);
+            })
+        };
+        cases.push(with(&["odd.yml"]).fails());
+    }
+    let cut = |at: usize| whole[..whole.len() - at].to_vec();
+    for (name, bytes) in [
+        ("cut", cut(2)),
+        ("cut more", cut(700)),
+        ("altered", [&cut(3)[..], b"00\n"].concat()),
+    ] {
+        let started = started(
+            &format!("of a file that is {name}"),
+            &["odd.yml", "--declare"],
+        );
+        let Some(first) = started.before else {
+            unreachable!()
+        };
+        cases.push(
+            Case {
+                before: None,
+                ..started
+            }
+            .before(move |scene| {
+                first(scene);
+                scene.put("odd.yml", &bytes);
+            })
+            .fails(),
+        );
+    }
 }
 
 /// A step of GitHub's. The masks are values, which is what they are for: they are taken out of what it prints, and so is

@@ -52,12 +52,12 @@ const VENV: &[(&str, &str)] = &[
     ("pip", "echo pip \"$@\" >>\"$STORE/said\""),
     (
         "maturin",
-        "cd dist && mkdir -p x/sboms && echo '{}' >x/sboms/dotage.cyclonedx.json\n\
+        "cd ../../dist && mkdir -p x/sboms && echo '{}' >x/sboms/dotage.cyclonedx.json\n\
          /usr/bin/python3 -m zipfile -c \"dotage-0.1.0-py3-none-$MACHINE.whl\" x && rm -r x",
     ),
     (
         "ansible-galaxy",
-        "mkdir -p dist && touch dist/dotage-secrets-0.1.0.tar.gz",
+        "grep -q '^repository: https*://' ansible/galaxy.yml && mkdir -p dist && touch dist/dotage-secrets-0.1.0.tar.gz",
     ),
 ];
 
@@ -113,7 +113,7 @@ fn ours() -> Ours {
             }
         }
     }
-    repository.shell(&format!("cp -r {ROOT}/ci ."));
+    repository.shell(&format!("cp -r {ROOT}/ci {ROOT}/ansible ."));
     Ours { repository, more }
 }
 

@@ -163,7 +163,7 @@ services:
 import base64
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dotage.secrets.plugins.module_utils import _names, _options, _place
+from ansible_collections.dotage.secrets.plugins.module_utils import _options, _place
 
 
 def main():
@@ -193,29 +193,35 @@ def main():
     users = params["_users"] or {}
     mode = params["mode"] if params["mode"] is not None else "0600"
     old = _place.old_bytes(module, path)
-    change = _names.compare(old, new, params["_names"] or [], params["_dialect"], declared=users)
     changed = old != new
+    added, removed, altered, services, before, after = [], [], [], set(), "", ""
+    if changed:
+        # Here and not above: a run that changes nothing, as most do, is not to wait until these have been compiled on the host.
+        from ansible_collections.dotage.secrets.plugins.module_utils import _names, _replace
+
+        change = _names.compare(old, new, params["_names"] or [], params["_dialect"], declared=users)
+        added, removed, altered = change.added, change.removed, change.altered
+        services = _names.concerned(change, users) if present else set()
+        before, after = _names.lines(change)
     marker = _place.Marker(module, path) if params["restart_marker"] else None
-    services = _names.concerned(change, users) if present else set()
     if marker and present:
         services |= set(marker.read())
 
     if changed and present:
         if _place.folder_is_there(module, path) and not module.check_mode:
-            _place.replace(module, path, new, mode, params["validate"], before=lambda: marker and marker.write(services))
+            _replace.replace(module, path, new, mode, params["validate"], before=lambda: marker and marker.write(services))
     elif changed:
         if not module.check_mode:
-            _place.remove(module, path)
+            _replace.remove(module, path)
             _place.Marker(module, path).write([])
     elif present:
         changed = _place.attributes_differ(module, path, mode)
-    before, after = _names.lines(change)
     module.exit_json(
         changed=changed,
         dest=path,
-        added=change.added,
-        removed=change.removed,
-        altered=change.altered,
+        added=added,
+        removed=removed,
+        altered=altered,
         services=sorted(services),
         diff=dict(before=before, after=after, before_header=path, after_header=path),
     )

@@ -108,7 +108,7 @@ import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.dotage.secrets.plugins.module_utils import _names, _options, _place
+from ansible_collections.dotage.secrets.plugins.module_utils import _names, _options, _place, _replace
 
 
 def folder(module, path, mode):
@@ -166,7 +166,7 @@ def main():
         if old != files[name]:
             (change.added if old is None else change.altered).append(name)
             if not module.check_mode:
-                _place.replace(module, file, files[name], mode)
+                _replace.replace(module, file, files[name], mode)
         elif _place.attributes_differ(module, file, mode):
             changed = True
     if params["purge"]:
@@ -176,7 +176,7 @@ def main():
                 continue
             change.removed.append(name)
             if not module.check_mode:
-                _place.remove(module, file)
+                _replace.remove(module, file)
     before, after = _names.lines(change)
     variables = params["_names"] or {}
     names = _names.Change(altered=[variables.get(name, name) for name in change.all()])

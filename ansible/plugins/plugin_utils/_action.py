@@ -11,7 +11,10 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.dotage.secrets.plugins.module_utils._options import FILE, PROJECT
-from ansible_collections.dotage.secrets.plugins.plugin_utils._dotage import Dotage, settings
+from ansible_collections.dotage.secrets.plugins.plugin_utils._dotage import Dotage, configured, settings
+
+# Ansible reads an action before it forks a worker for each host: what is read along with it is read once.
+configured()
 
 
 class Action(ActionBase):

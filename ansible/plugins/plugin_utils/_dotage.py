@@ -28,15 +28,17 @@ OLDEST = (0, 1, 0)
 
 OPTIONS = tuple(PROJECT)
 
-# Which plugin's documentation says where each option comes from: option, variable, environment, ansible.cfg.
-_CONFIGURED_AS = "dotage.secrets.secret"
-
 
 class Hidden(str):
     """Text that no debug output shows: Ansible prints a module's arguments by their repr()."""
 
     def __repr__(self):
         return "'<hidden>'"
+
+
+def configured():
+    """The plugin whose documentation says where each option comes from: option, variable, environment, ansible.cfg."""
+    return lookup_loader.get("dotage.secrets.secret")
 
 
 def settings(given, variables, templar=None):
@@ -52,7 +54,7 @@ def settings(given, variables, templar=None):
         if name in variables and name not in facts:
             value = variables[name]
             known[name] = templar.template(value) if templar else value
-    lookup = lookup_loader.get(_CONFIGURED_AS)
+    lookup = configured()
     if lookup is None:
         raise AnsibleError("the collection dotage.secrets is not installed whole: its lookup plugin `secret` is missing")
     lookup.set_options(var_options=known, direct={option: given[option] for option in OPTIONS if given.get(option) is not None})
