@@ -21,6 +21,7 @@ mod stream;
 pub use stream::{Marker, Redactor};
 
 use crate::secret::{Name, Secret};
+use fold::Unfolded;
 use search::Search;
 use std::ops::Range;
 use zeroize::Zeroizing;
@@ -115,6 +116,7 @@ pub struct Found<'a> {
 }
 
 /// A needle in the store.
+#[derive(Clone)]
 struct Entry {
     name: usize,
     encoding: Encoding,
@@ -122,10 +124,22 @@ struct Entry {
     at: Range<usize>,
 }
 
+impl Entry {
+    /// A piece of it.
+    fn piece(&self, at: Range<usize>) -> Entry {
+        Entry {
+            name: self.name,
+            encoding: self.encoding,
+            part: true,
+            at,
+        }
+    }
+}
+
 /// Secrets, as the byte strings to look for. Wiped from memory when dropped.
 pub struct Needles {
     names: Vec<Name>,
-    /// The bytes of all needles, one after the other.
+    /// The bytes of all forms, one after the other. The needles are pieces of it.
     store: Zeroizing<Vec<u8>>,
     entries: Vec<Entry>,
     search: Search,
@@ -135,12 +149,12 @@ impl Needles {
     /// The secrets in all their forms. Those that can't be hidden (`cannot_hide`) are left out.
     pub fn new<'s>(secrets: impl IntoIterator<Item = (&'s Name, &'s Secret)>) -> Self {
         let mut gathered = Gathered::default();
+        let mut scratch = Zeroizing::default();
         for (name, secret) in secrets {
             gathered.name(name);
             parts::parts(secret.expose(), &mut |part, bytes| {
-                forms::forms(part, bytes, &mut |encoding, part, form| {
-                    gathered.add(encoding, part, form);
-                });
+                gathered.given.clear();
+                forms::forms(part, bytes, &mut scratch, &mut |form| gathered.add(form));
             });
         }
         gathered.into_needles()
@@ -152,7 +166,7 @@ impl Needles {
         for (name, secret) in secrets {
             gathered.name(name);
             if cannot_hide(secret.expose()).is_none() {
-                gathered.add(Encoding::Raw, false, secret.expose().trim_ascii());
+                gathered.add(Form::raw(secret.expose().trim_ascii()));
             }
         }
         gathered.into_needles()
@@ -183,12 +197,13 @@ impl Needles {
     pub fn find<'n>(&'n self, text: &'n [u8]) -> impl Iterator<Item = Found<'n>> {
         // In blocks, so that what is found in a large text is not gathered before it is asked for.
         const BLOCK: usize = 64 << 10;
+        let mut unfolded = Unfolded::default();
         (0..text.len()).step_by(BLOCK).flat_map(move |start| {
             let mut hits = Vec::new();
             let end = (start + BLOCK + fold::REACH).min(text.len());
             if let Some(block) = text.get(start..end) {
                 let before = fold::run(text.get(..start).unwrap_or_default(), 0);
-                self.hits(block, before, &mut hits);
+                self.hits(block, before, &mut unfolded, &mut hits);
             }
             hits.into_iter()
                 .take_while(|hit| hit.start < BLOCK)
@@ -205,17 +220,17 @@ impl Needles {
     }
 
     /// How long the longest end of a text is that must be held back: it may still become a needle.
-    fn held(&self, text: &[u8], run: usize) -> usize {
+    fn held(&self, text: &[u8], run: usize, unfolded: &mut Unfolded) -> usize {
         self.search
             .held(&self.store, &self.entries, text)
-            .max(fold::held(self, text, run))
+            .max(fold::held(self, text, run, unfolded))
     }
 
     /// Every occurrence in a text that `run` characters of a foldable line precede, in the order of `find`.
-    fn hits(&self, text: &[u8], run: usize, hits: &mut Vec<Hit>) {
+    fn hits(&self, text: &[u8], run: usize, unfolded: &mut Unfolded, hits: &mut Vec<Hit>) {
         hits.clear();
         self.search.hits(&self.store, &self.entries, text, hits);
-        fold::hits(self, text, run, hits);
+        fold::hits(self, text, run, unfolded, hits);
         hits.sort_unstable();
         hits.dedup();
     }
@@ -241,43 +256,89 @@ impl PartialOrd for Hit {
     }
 }
 
+/// A form of a text, as `forms` gives it.
+#[derive(Clone, Copy)]
+struct Form<'a> {
+    encoding: Encoding,
+    /// Whether it is one of a part of a value.
+    part: bool,
+    bytes: &'a [u8],
+    /// The widths that it is folded at.
+    folds: &'static [usize],
+}
+
+impl<'a> Form<'a> {
+    fn raw(bytes: &'a [u8]) -> Self {
+        Form {
+            encoding: Encoding::Raw,
+            part: false,
+            bytes,
+            folds: &[],
+        }
+    }
+}
+
 /// Needles as they come, some of them twice.
 #[derive(Default)]
 struct Gathered {
     names: Vec<Name>,
     store: Zeroizing<Vec<u8>>,
     entries: Vec<Entry>,
+    /// The forms of the text at hand, and the widths that they are folded at. Many are the same.
+    given: Vec<(Entry, &'static [usize])>,
 }
 
 impl Gathered {
     fn name(&mut self, name: &Name) {
         self.names.push(name.clone());
+        self.given.clear();
     }
 
-    fn add(&mut self, encoding: Encoding, part: bool, form: &[u8]) {
-        if form.len() > LONGEST {
-            for piece in form.chunks_exact(PIECE) {
-                self.put(encoding, true, piece);
-            }
-            if !form.len().is_multiple_of(PIECE)
-                && let Some(end) = form.last_chunk::<PIECE>()
-            {
-                self.put(encoding, true, end);
-            }
-        } else if form.len() >= SHORTEST {
-            self.put(encoding, part, form);
+    fn add(&mut self, form: Form) {
+        let Form {
+            encoding,
+            part,
+            bytes,
+            folds,
+        } = form;
+        let is_given = |(given, folded): &(Entry, &[usize])| {
+            given.at.len() == bytes.len()
+                && (given.part, given.encoding) <= (part, encoding)
+                && *folded == folds
+                && self.store.get(given.at.clone()) == Some(bytes)
+        };
+        if bytes.len() < SHORTEST || self.given.iter().any(is_given) {
+            return;
         }
-    }
-
-    fn put(&mut self, encoding: Encoding, part: bool, bytes: &[u8]) {
         let start = self.store.len();
         extend(&mut self.store, bytes);
-        self.entries.push(Entry {
+        let whole = Entry {
             name: self.names.len().saturating_sub(1),
             encoding,
             part,
             at: start..self.store.len(),
-        });
+        };
+        if bytes.len() <= LONGEST {
+            self.entries.push(whole.clone());
+        } else {
+            // What is left at the end is found with what stands before it.
+            let last = whole.at.end - PIECE;
+            let pieces = (start..=last).step_by(PIECE);
+            let rest = (!bytes.len().is_multiple_of(PIECE)).then_some(last);
+            self.entries
+                .extend(pieces.chain(rest).map(|at| whole.piece(at..at + PIECE)));
+        }
+        for width in folds.iter().filter(|width| bytes.len() > **width) {
+            let lines = whole.at.clone().step_by(*width);
+            let lines = lines
+                .map(|at| whole.piece(at..whole.at.end.min(at + width)))
+                .filter(|line| line.at.len() >= forms::REMAINDER);
+            // What is longer than a needle is cut into pieces of 64 anyway, but for where its last line begins.
+            let cut = bytes.len() > LONGEST && *width == PIECE;
+            self.entries
+                .extend(lines.filter(|line| !cut || line.at.len() < *width));
+        }
+        self.given.push((whole, folds));
     }
 
     /// Each of them once, as the plainest of what it is: a whole before a part, then by encoding, then by secret.
@@ -285,53 +346,91 @@ impl Gathered {
         let Gathered {
             names,
             store,
-            entries,
+            mut entries,
+            ..
         } = self;
-        let bytes = |entry: &Entry| store.get(entry.at.clone()).unwrap_or_default();
-        let mut order: Vec<usize> = (0..entries.len()).collect();
-        order.sort_by(|&a, &b| match (entries.get(a), entries.get(b)) {
-            (Some(one), Some(other)) => bytes(one)
-                .cmp(bytes(other))
-                .then(one.part.cmp(&other.part))
-                .then(one.encoding.cmp(&other.encoding))
-                .then(a.cmp(&b)),
-            _ => a.cmp(&b),
-        });
-        order.dedup_by(|later, first| {
-            entries.get(*later).map(bytes) == entries.get(*first).map(bytes)
-        });
-        order.sort_unstable();
-        let mut kept = Zeroizing::new(Vec::new());
-        let mut once = Vec::with_capacity(order.len());
-        for entry in order.into_iter().filter_map(|index| entries.get(index)) {
-            let start = kept.len();
-            extend(&mut kept, bytes(entry));
-            once.push(Entry {
-                name: entry.name,
-                encoding: entry.encoding,
-                part: entry.part,
-                at: start..kept.len(),
-            });
+        let sorted = distinct(&store, &entries);
+        let mut kept = vec![false; entries.len()];
+        for index in &sorted {
+            if let Some(kept) = kept.get_mut(*index as usize) {
+                *kept = true;
+            }
         }
-        let search = Search::new(&kept, &once);
+        // The number that each has when those before it are gone that are not kept.
+        let numbers: Vec<u32> = kept
+            .iter()
+            .scan(0, |next, kept| {
+                let number = *next;
+                *next += u32::from(*kept);
+                Some(number)
+            })
+            .collect();
+        let mut kept = kept.into_iter();
+        entries.retain(|_| kept.next() == Some(true));
+        let sorted = sorted
+            .into_iter()
+            .filter_map(|index| numbers.get(index as usize).copied())
+            .collect();
+        let search = Search::new(&store, &entries, sorted);
         Needles {
             names,
-            store: kept,
-            entries: once,
+            store,
+            entries,
             search,
         }
     }
 }
 
+/// Those of different bytes, in the order of these.
+fn distinct(store: &[u8], entries: &[Entry]) -> Vec<u32> {
+    let entry = |index: u32| entries.get(index as usize);
+    let bytes = |index| entry(index).and_then(|entry| store.get(entry.at.clone()));
+    let rank = |index| {
+        (
+            entry(index).map(|entry| (entry.part, entry.encoding)),
+            index,
+        )
+    };
+    // Nearly all differ in their first bytes, which are compared as one number.
+    let mut order: Vec<(u64, u32)> = (0..)
+        .zip(entries)
+        .map(|(index, _)| (first_eight(bytes(index).unwrap_or_default()), index))
+        .collect();
+    order.sort_unstable_by(|(eight, one), (other_eight, other)| {
+        eight
+            .cmp(other_eight)
+            .then_with(|| bytes(*one).cmp(&bytes(*other)))
+            .then_with(|| rank(*one).cmp(&rank(*other)))
+    });
+    order.dedup_by(|(later_eight, later), (eight, first)| {
+        later_eight == eight && bytes(*later) == bytes(*first)
+    });
+    order.into_iter().map(|(_, index)| index).collect()
+}
+
+/// The first bytes of a text as a number that is ordered as they are.
+fn first_eight(bytes: &[u8]) -> u64 {
+    let mut eight = [0; 8];
+    for (to, from) in eight.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    u64::from_be_bytes(eight)
+}
+
 /// Appends to a buffer; what it grows out of is wiped.
 fn extend(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
-    let wanted = buffer.len() + bytes.len();
+    reserve(buffer, bytes.len());
+    buffer.extend_from_slice(bytes);
+}
+
+/// Makes room for more in a buffer; what it grows out of is wiped.
+fn reserve(buffer: &mut Zeroizing<Vec<u8>>, more: usize) {
+    let wanted = buffer.len() + more;
     if wanted > buffer.capacity() {
         let mut larger = Zeroizing::new(Vec::with_capacity(wanted.max(2 * buffer.capacity())));
         larger.extend_from_slice(buffer);
         *buffer = larger;
     }
-    buffer.extend_from_slice(bytes);
 }
 
 /// Texts that stand in any log for something else.

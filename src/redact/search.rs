@@ -8,7 +8,7 @@
 //! the needles that have them, which are compared whole. A needle has at most `LONGEST` bytes and `S` grams, so the work
 //! is linear in the text whatever both are.
 
-use super::{Entry, Hit, LONGEST, fold};
+use super::{Encoding, Entry, Hit, LONGEST, fold};
 
 #[cfg(test)]
 thread_local! {
@@ -21,6 +21,8 @@ pub(super) struct Search {
     filter: Filter,
     /// Where the places of each bucket of grams begin, and the end of the last.
     buckets: Vec<u32>,
+    /// How far a gram's hash is shifted to be its bucket.
+    shift: u32,
     places: Vec<Place>,
     begins: Begins,
     /// The same of those that line ends may cut.
@@ -50,12 +52,12 @@ impl Looks {
 }
 
 /// A gram's place in a needle.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Place {
-    /// A part of the gram's hash that its slot doesn't tell.
-    check: u32,
     needle: u32,
-    offset: u32,
+    offset: u16,
+    /// A part of the gram's hash that its slot doesn't tell.
+    check: u16,
 }
 
 /// A set of grams, which may take others for them.
@@ -77,42 +79,46 @@ fn gram(bytes: &[u8]) -> u64 {
         .map_or_else(four, |eight| u64::from_le_bytes(*eight))
 }
 
+/// How many bits of a filter there are for a gram: of what is in no needle, so little gets through; but the filter stays
+/// in the processor's cache, and a process that prints nothing has not spent its time on it.
+const SPARSE: usize = 64;
+/// The same where a look that gets through costs more.
+const SPARSEST: usize = 128;
+
 /// Fibonacci hashing: the upper bits depend on all of the gram.
 #[inline]
 fn hash(gram: u64) -> u64 {
     gram.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// The lower bits of a hash, of which the first ones are those of the gram.
+/// The bits of a hash below those that a slot has.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the other bits are the slot's"
 )]
-fn check(hash: u64) -> u32 {
-    (hash >> 8) as u32
+fn check(hash: u64) -> u16 {
+    (hash >> 24) as u16
+}
+
+/// The upper bits of a hash.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "they are 24 at most")]
+fn upper(hash: u64, shift: u32) -> usize {
+    (hash >> shift) as usize
 }
 
 impl Filter {
-    fn new(grams: usize) -> Self {
-        // One bit in 128 or fewer is set: of what is in no needle so little gets through.
-        let log = (128 * grams).next_power_of_two().ilog2().clamp(15, 24);
+    /// A filter of as many bits, about.
+    fn new(bits: usize) -> Self {
+        let log = bits.next_power_of_two().ilog2().clamp(15, 24);
         Filter {
             shift: 64 - log,
             bits: vec![0; 1 << (log - 6)],
         }
     }
 
-    #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a slot has 24 bits at most"
-    )]
-    fn slot(&self, hash: u64) -> usize {
-        (hash >> self.shift) as usize
-    }
-
     fn add(&mut self, hash: u64) {
-        let slot = self.slot(hash);
+        let slot = upper(hash, self.shift);
         if let Some(word) = self.bits.get_mut(slot / 64) {
             *word |= 1 << (slot % 64);
         }
@@ -121,7 +127,7 @@ impl Filter {
     /// 1 when a gram may be in it, 0 when it is not.
     #[inline]
     fn has(&self, hash: u64) -> u64 {
-        let slot = self.slot(hash);
+        let slot = upper(hash, self.shift);
         self.bits
             .get(slot / 64)
             .map_or(0, |word| word >> (slot % 64) & 1)
@@ -129,50 +135,65 @@ impl Filter {
 }
 
 impl Search {
-    pub(super) fn new(store: &[u8], needles: &[Entry]) -> Self {
-        let bytes = |needle: &Entry| store.get(needle.at.clone()).unwrap_or_default();
+    /// The search for these needles; `sorted` are their numbers in the order of their bytes.
+    pub(super) fn new(store: &[u8], needles: &[Entry], sorted: Vec<u32>) -> Self {
         let shortest = needles.iter().map(|needle| needle.at.len()).min();
         let looks = Looks::of(shortest.unwrap_or(LONGEST));
-        let mut filter = Filter::new(looks.stride * needles.len());
-        let mut places = Vec::with_capacity(looks.stride * needles.len());
-        for (needle, entry) in (0..).zip(needles) {
-            let grams = bytes(entry).windows(looks.gram).take(looks.stride);
-            for (offset, bytes) in (0..).zip(grams) {
-                let hash = hash(gram(bytes));
-                filter.add(hash);
-                let check = check(hash);
-                places.push((
-                    filter.slot(hash),
-                    Place {
-                        check,
-                        needle,
-                        offset,
-                    },
-                ));
-            }
-        }
-        // A bucket holds the places of the slots that share their upper bits: about one gram.
-        let log = places.len().next_power_of_two().ilog2().min(15);
-        let bucket = |slot: usize| slot >> (64 - filter.shift - log);
-        places.sort_unstable_by_key(|(slot, place)| (*slot, place.needle, place.offset));
+        let grams = |needle: &Entry| {
+            let bytes = store.get(needle.at.clone()).unwrap_or_default();
+            let grams = bytes.windows(looks.gram).take(looks.stride);
+            grams.map(|bytes| hash(gram(bytes)))
+        };
+        let all = looks.stride * needles.len();
+        let mut filter = Filter::new(SPARSE * all);
+        // A bucket holds the places of a few grams whose hashes share their upper bits. First they are counted, then where
+        // each ends is known, and then they are filled from there to their beginnings.
+        let log = (all / 4).next_power_of_two().ilog2().clamp(1, 16);
+        let shift = 64 - log;
         let mut buckets = vec![0; (1 << log) + 1];
-        for (slot, _) in &places {
-            if let Some(next) = buckets.get_mut(bucket(*slot) + 1) {
-                *next += 1;
+        for hash in needles.iter().flat_map(grams) {
+            filter.add(hash);
+            if let Some(count) = buckets.get_mut(upper(hash, shift)) {
+                *count += 1;
             }
         }
-        let mut sum = 0;
-        for count in &mut buckets {
-            sum += *count;
-            *count = sum;
+        let mut end = 0;
+        for bucket in &mut buckets {
+            end += *bucket;
+            *bucket = end;
         }
+        let mut places = vec![Place::default(); end as usize];
+        for (needle, entry) in (0..).zip(needles) {
+            for (offset, hash) in (0..).zip(grams(entry)) {
+                if let Some(bucket) = buckets.get_mut(upper(hash, shift)) {
+                    *bucket -= 1;
+                    if let Some(place) = places.get_mut(*bucket as usize) {
+                        *place = Place {
+                            needle,
+                            offset,
+                            check: check(hash),
+                        };
+                    }
+                }
+            }
+        }
+        let can_fold = |number: &u32| {
+            needles.get(*number as usize).is_some_and(|needle| {
+                matches!(
+                    needle.encoding,
+                    Encoding::Base64 | Encoding::Base64Url | Encoding::Hex
+                ) || store.get(needle.at.clone()).is_some_and(fold::can_fold)
+            })
+        };
+        let folded = sorted.iter().copied().filter(can_fold).collect();
         Search {
             looks,
             filter,
             buckets,
-            places: places.into_iter().map(|(_, place)| place).collect(),
-            begins: Begins::new(store, needles, |_| true),
-            folded: Begins::new(store, needles, fold::can_fold),
+            shift,
+            places,
+            begins: Begins::new(store, needles, sorted),
+            folded: Begins::new(store, needles, folded),
         }
     }
 
@@ -241,9 +262,8 @@ impl Search {
         hash: u64,
         hits: &mut Vec<Hit>,
     ) {
-        let log = (self.buckets.len() - 1).ilog2();
-        let bucket = self.filter.slot(hash) >> (64 - self.filter.shift - log);
-        let Some(&[from, to]) = self.buckets.get(bucket..).and_then(<[u32]>::first_chunk) else {
+        let buckets = self.buckets.get(upper(hash, self.shift)..);
+        let Some(&[from, to]) = buckets.and_then(<[u32]>::first_chunk) else {
             return;
         };
         let places = self.places.get(from as usize..to as usize);
@@ -252,7 +272,7 @@ impl Search {
                 continue;
             }
             let needle = place.needle as usize;
-            let Some(start) = at.checked_sub(place.offset as usize) else {
+            let Some(start) = at.checked_sub(place.offset.into()) else {
                 continue;
             };
             let Some(bytes) = needles
@@ -279,6 +299,11 @@ impl Search {
     pub(super) fn held_folded(&self, store: &[u8], needles: &[Entry], text: &[u8]) -> usize {
         self.folded.held(store, needles, text)
     }
+
+    /// How long the longest needle is that line ends may cut; 0 when there is none.
+    pub(super) fn longest_folded(&self) -> usize {
+        self.folded.longest
+    }
 }
 
 /// What needles begin with.
@@ -290,27 +315,20 @@ struct Begins {
 }
 
 impl Begins {
-    fn new(store: &[u8], needles: &[Entry], which: impl Fn(&[u8]) -> bool) -> Self {
-        let bytes = |needle: &Entry| store.get(needle.at.clone()).unwrap_or_default();
-        let mut sorted: Vec<(&[u8], u32)> = needles
-            .iter()
-            .map(bytes)
-            .zip(0..)
-            .filter(|(bytes, _)| which(bytes))
-            .collect();
-        sorted.sort_unstable();
-        let mut filter = Filter::new(sorted.len());
-        for four in sorted.iter().filter_map(|(bytes, _)| bytes.get(..4)) {
-            filter.add(hash(gram(four)));
+    fn new(store: &[u8], needles: &[Entry], sorted: Vec<u32>) -> Self {
+        let mut filter = Filter::new(SPARSEST * sorted.len());
+        let mut longest = 0;
+        for needle in &sorted {
+            let needle = needles.get(*needle as usize);
+            if let Some(bytes) = needle.and_then(|needle| store.get(needle.at.clone())) {
+                longest = longest.max(bytes.len());
+                filter.add(hash(gram(bytes.get(..4).unwrap_or_default())));
+            }
         }
         Begins {
-            longest: sorted
-                .iter()
-                .map(|(bytes, _)| bytes.len())
-                .max()
-                .unwrap_or(0),
+            longest,
             filter,
-            sorted: sorted.into_iter().map(|(_, needle)| needle).collect(),
+            sorted,
         }
     }
 

@@ -8,7 +8,8 @@
 //! waiting for a secret. No timer lets it go: half a second late, a secret is still a secret. The output is therefore
 //! the same however the input is cut into writes.
 
-use super::{Hit, Needles, fold};
+use super::fold::{self, Unfolded};
+use super::{Hit, Needles};
 use std::io::{self, Write};
 use zeroize::Zeroizing;
 
@@ -55,6 +56,7 @@ pub struct Redactor<'n, W: Write> {
     marked: bool,
     /// How many characters of a foldable line stand before what is held back.
     run: usize,
+    unfolded: Unfolded,
     hits: Vec<Hit>,
     out: Zeroizing<Vec<u8>>,
 }
@@ -71,6 +73,7 @@ impl<'n, W: Write> Redactor<'n, W> {
             hidden: 0,
             marked: false,
             run: 0,
+            unfolded: Unfolded::default(),
             hits: Vec::new(),
             out: Zeroizing::default(),
         }
@@ -89,11 +92,12 @@ impl<'n, W: Write> Redactor<'n, W> {
 
     /// Passes on a text, but for its end that must be held back, in one write.
     fn pass(&mut self, text: &[u8], last: bool) -> io::Result<()> {
-        self.needles.hits(text, self.run, &mut self.hits);
+        let unfolded = &mut self.unfolded;
+        self.needles.hits(text, self.run, unfolded, &mut self.hits);
         let held = if last {
             0
         } else {
-            self.needles.held(text, self.run)
+            self.needles.held(text, self.run, unfolded)
         };
         let keep = text.len() - held;
         let mut at = self.hidden;

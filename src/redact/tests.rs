@@ -8,7 +8,7 @@ fn exact(needles: &[&[u8]]) -> Needles {
     let mut gathered = Gathered::default();
     for (letter, bytes) in ('A'..='Z').zip(needles) {
         gathered.name(&Name::new(&letter.to_string()).unwrap());
-        gathered.put(Encoding::Raw, false, bytes);
+        gathered.add(Form::raw(bytes));
     }
     gathered.into_needles()
 }
