@@ -890,3 +890,37 @@ fn the_bundle_and_the_vault_of_another_profile_are_as_asked() {
     let inventory = String::from_utf8(scene.read("dotage.yaml")).unwrap();
     assert!(inventory.contains("    bundle: mail\n"), "{inventory}");
 }
+
+#[test]
+fn an_inventory_that_is_edited_meanwhile_keeps_its_edit_and_nothing_is_imported() {
+    let scene = Scene::new();
+    scene.encrypted("219", "vault.yml", "a_key: the value\n", PW);
+    // Asked for the identity when the inventory has been read.
+    scene.script(
+        "identity",
+        "echo '# mine' >> dotage.yaml\nexec cat \"$HOME/.config/dotage/identity.txt\"",
+    );
+    let args = [
+        &["import", "ansible-vault", "--declare", "vault.yml"][..],
+        PW,
+    ]
+    .concat();
+    let mut command = scene.command(DOTAGE);
+    command.env("DOTAGE_IDENTITY_COMMAND", scene.file("identity"));
+    let output = given(command.args(&args), b"");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        (output.status.code(), said.as_str()),
+        (
+            Some(2),
+            "dotage.yaml: was changed by another program; nothing was imported\nhelp: do it again\n"
+        )
+    );
+    let text = String::from_utf8(scene.read("dotage.yaml")).unwrap();
+    assert!(
+        text.ends_with("# mine\n") && !text.contains("A_KEY"),
+        "{text}"
+    );
+    scene.imported(&[PW, &["--declare", "vault.yml"]].concat());
+    assert_eq!(scene.get("A_KEY"), b"the value");
+}

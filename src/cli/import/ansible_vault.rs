@@ -27,6 +27,8 @@ use std::path::{Path, PathBuf};
 
 /// The largest file that is read: hexadecimal twice over makes four times of what it holds.
 const MAX_FILE: usize = 16 << 20;
+/// The largest inventory.
+const MAX_INVENTORY: usize = 1 << 20;
 
 /// Import what ansible-vault encrypted: whole files, and values under `!vault`
 ///
@@ -107,6 +109,30 @@ struct Removal<'a> {
     lookups: Vec<(&'a str, String)>,
 }
 
+/// The inventory with declarations added.
+struct Drafted {
+    /// Its text without them.
+    old: String,
+    text: String,
+    /// What they declare.
+    names: Vec<Name>,
+}
+
+impl Drafted {
+    /// Puts it in place of the old text, if that is still there: meanwhile a person may have typed a passphrase, or edited it.
+    fn write(&self, path: &Path) -> Result<(), Problem> {
+        if file::read(path, MAX_INVENTORY)? != self.old.as_bytes() {
+            return Err(Problem::new(
+                "changed-meanwhile",
+                "was changed by another program; nothing was imported",
+            )
+            .at(Place::file(path))
+            .help("do it again"));
+        }
+        file::replace(path, self.text.as_bytes(), &as_it_is(path)).map(drop)
+    }
+}
+
 pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
     let mut project = Project::find()?;
     if args.name.is_some() && args.paths.len() > 1 {
@@ -157,12 +183,8 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         if !args.force {
             other_values(&items, &states, profile)?;
         }
-        if let Some((text, _)) = inventory.as_ref().filter(|_| !args.dry_run) {
-            file::replace(
-                &project.inventory.path,
-                text.as_bytes(),
-                &as_it_is(&project.inventory.path),
-            )?;
+        if let Some(drafted) = inventory.as_ref().filter(|_| !args.dry_run) {
+            drafted.write(&project.inventory.path)?;
         }
         Ok(states)
     })?;
@@ -198,7 +220,7 @@ pub(super) fn run(args: &Args, shell: &Shell) -> Result<Done, Failure> {
         items: &items,
         sources: &sources,
         states: &changed.value,
-        declared: inventory.map_or_else(Vec::new, |(_, names)| names),
+        declared: inventory.map_or_else(Vec::new, |drafted| drafted.names),
         removals: &removals,
     };
     if args.json {
@@ -341,7 +363,7 @@ fn inventory(
     project: &mut Project,
     items: &[Item<'_>],
     args: &Args,
-) -> Result<Option<(String, Vec<Name>)>, Vec<Problem>> {
+) -> Result<Option<Drafted>, Vec<Problem>> {
     let declared = &project.inventory.variables;
     let new = items
         .iter()
@@ -360,13 +382,14 @@ fn inventory(
                 .into(),
         );
     }
-    let text = String::from_utf8_lossy(&file::read(&path, 1 << 20)?).into_owned();
-    let (text, inventory) = draft::declared(&path, &text, &new, args.bundle.as_deref())?;
+    let old = String::from_utf8_lossy(&file::read(&path, MAX_INVENTORY)?).into_owned();
+    let (text, inventory) = draft::declared(&path, &old, &new, args.bundle.as_deref())?;
     project.inventory = ManuallyDrop::new(inventory);
-    Ok(Some((
+    Ok(Some(Drafted {
+        old,
         text,
-        new.iter().map(|(name, _)| (*name).clone()).collect(),
-    )))
+        names: new.iter().map(|(name, _)| (*name).clone()).collect(),
+    }))
 }
 
 /// What the vault is to hold, by bundle.
